@@ -1,0 +1,48 @@
+// Time and timers as every room sees them. Tests replace both with one fake (tests/support/fake_time.h).
+#ifndef ROUTEBENCH_EVENTS_CLOCK_H_
+#define ROUTEBENCH_EVENTS_CLOCK_H_
+
+#include <chrono>
+#include <cstdint>
+
+#include "absl/functional/any_invocable.h"
+
+namespace routebench {
+
+// Nanoseconds of CLOCK_MONOTONIC: one kernel, one clock, so instants of different processes of one boot
+// compare.
+using Duration = std::chrono::nanoseconds;
+using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
+
+constexpr TimePoint FromNanos(int64_t nanos) { return TimePoint(Duration(nanos)); }
+constexpr int64_t ToNanos(TimePoint time) { return time.time_since_epoch().count(); }
+
+// Thread-safe. Never blocks, never goes backwards.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  virtual TimePoint Now() const = 0;
+
+  // CLOCK_MONOTONIC itself. Lives for ever.
+  static const Clock& System();
+};
+
+using TimerId = uint64_t;
+
+// Runs callbacks when their time has come. Thread-safe.
+//
+// A callback runs once, on a thread of the implementation's choosing, never inside Schedule or Cancel of the
+// same thread, and never under a lock of the implementation; it must be short and must not block. Callbacks
+// run in the order of their due times; a due time in the past means "as soon as possible".
+class Timers {
+ public:
+  virtual ~Timers() = default;
+  virtual TimerId Schedule(TimePoint due, absl::AnyInvocable<void()> callback) = 0;
+
+  // True: the callback has not run and never will. False: it has run, is running, or never existed.
+  virtual bool Cancel(TimerId id) = 0;
+};
+
+}  // namespace routebench
+
+#endif  // ROUTEBENCH_EVENTS_CLOCK_H_

@@ -1,0 +1,49 @@
+// What waits in a delivery queue: an event's header, its size, and whatever the backend hangs on it.
+#ifndef ROUTEBENCH_EVENTS_DELIVERY_PARCEL_H_
+#define ROUTEBENCH_EVENTS_DELIVERY_PARCEL_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include "events/event.h"
+
+namespace routebench::delivery {
+
+// One accepted event, shared by the queues of all its targets; immutable once shared. A backend derives from
+// it (the coordinator adds the typed event, the daemon the encoded bytes) and gets it back through Recycle.
+//
+// Thread-safe reference count: if thread A drops its reference before thread B drops the last one, everything
+// A did with the parcel happens before Recycle.
+class Parcel {
+ public:
+  Parcel(const Parcel&) = delete;
+  Parcel& operator=(const Parcel&) = delete;
+
+  const EventHeader& header() const { return header_; }
+
+ protected:
+  Parcel() = default;
+  virtual ~Parcel() = default;
+  EventHeader header_;
+
+ private:
+  friend void intrusive_ptr_add_ref(Parcel* parcel) {
+    parcel->references_.fetch_add(1, std::memory_order_relaxed);
+  }
+  friend void intrusive_ptr_release(Parcel* parcel) {
+    if (parcel->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) parcel->Recycle();
+  }
+  // The last reference is gone: return to the pool. Runs on whichever thread dropped it.
+  virtual void Recycle() = 0;
+
+  std::atomic<uint32_t> references_{0};
+};
+
+using ParcelPtr = boost::intrusive_ptr<Parcel>;
+
+}  // namespace routebench::delivery
+
+#endif  // ROUTEBENCH_EVENTS_DELIVERY_PARCEL_H_

@@ -1,0 +1,108 @@
+// The queue of one subscription as a state machine (R1, R4, R14): capacity, full policy, order, credit,
+// expiry.
+//
+// Both backends drive this class and neither has another: the coordinator under the subscription's lock, the
+// daemon from its event loop. No threads, no clock of its own, no callbacks: the owner passes the time in,
+// and acts on what the calls answer.
+//
+// An event accepted here is, in this order, *held* (not_before lies ahead), *ready*, *out* (taken by the
+// owner: in a worker's batch, or on the wire and in the client's mailbox), and then *handed* to a handler.
+// Capacity covers held, ready, out and reserved: everything not yet handed. "In flight" (R22) covers the
+// handed ones too until answered.
+//
+//   occupancy() = held + ready + out + reserved <= capacity     (a recall may exceed it until it is answered)
+#ifndef ROUTEBENCH_EVENTS_DELIVERY_SUBSCRIPTION_QUEUE_H_
+#define ROUTEBENCH_EVENTS_DELIVERY_SUBSCRIPTION_QUEUE_H_
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "events/clock.h"
+#include "events/delivery/parcel.h"
+#include "events/outcome.h"
+#include "events/router.h"
+
+namespace routebench::delivery {
+
+struct QueueOptions {
+  size_t capacity = 1024;  // >= 1
+  FullPolicy full_policy = FullPolicy::kBlock;
+  QueueOrder order = QueueOrder::kFifo;
+};
+
+// What Offer did with a parcel.
+enum class Admission : uint8_t {
+  kQueued,
+  kEvicted,  // queued; the oldest ready event left instead and is in OfferResult::evicted (kDroppedOldest)
+  kRecall,   // queued above capacity; everything older is out: the owner asks whoever holds the out events to
+             // drop the oldest of them and to answer with Handed (drop-oldest only; at most `capacity`
+             // unanswered ones, beyond that the offered event itself is kDropped)
+  kRejected,  // full, policy reject:      kDroppedQueueFull
+  kDropped,   // full, policy drop-newest: kDroppedNewest
+  kFull,    // full, policy block: not queued; the owner waits for room (until its deadline) and offers again
+  kClosed,  // not queued: Close was called: kDroppedUnsubscribed or kDroppedClosed, the owner knows which
+};
+
+struct OfferResult {
+  Admission admission;
+  ParcelPtr evicted;
+};
+
+// Not thread-safe. Steady state allocates nothing: storage grows to the largest number that ever waited and
+// is reused.
+class SubscriptionQueue {
+ public:
+  explicit SubscriptionQueue(const QueueOptions& options);
+  SubscriptionQueue(SubscriptionQueue&&) noexcept;
+  SubscriptionQueue& operator=(SubscriptionQueue&&) noexcept;
+  ~SubscriptionQueue();
+
+  OfferResult Offer(ParcelPtr parcel, TimePoint now);
+
+  // A place kept for a parcel that will be offered with OfferReserved; false when full or closed. For
+  // publishers that must be admitted everywhere or nowhere.
+  bool Reserve();
+  void CancelReservation();
+  // Never kFull, kRejected or kDropped.
+  OfferResult OfferReserved(ParcelPtr parcel, TimePoint now);
+
+  // Moves up to `max` events, in hand-out order, from ready to out and appends them to `batch`. Events whose
+  // time to live has ended are appended to `expired` instead and leave the queue. Returns how many were
+  // appended to `batch`.
+  size_t Take(size_t max, TimePoint now, std::vector<ParcelPtr>& batch, std::vector<ParcelPtr>& expired);
+
+  // `count` of the out events have been handed to a handler (or dropped by whoever held them): frees their
+  // places. Requires count <= out().
+  void Handed(size_t count);
+
+  // Ends the queue: everything held and ready is appended to `rest` and leaves; later offers are kClosed. Out
+  // events stay out until Handed.
+  void Close(std::vector<ParcelPtr>& rest);
+
+  // When the next held event becomes ready, if any is held: the owner sets a timer and calls Take then.
+  std::optional<TimePoint> NextHeld() const;
+  // True when Take at `now` would give or expire something.
+  bool HasWork(TimePoint now) const;
+
+  size_t held() const;
+  size_t ready() const;
+  size_t out() const { return out_; }
+  size_t reserved() const { return reserved_; }
+  size_t occupancy() const { return held() + ready() + out_ + reserved_; }
+  bool full() const { return occupancy() >= options_.capacity; }
+  bool closed() const { return closed_; }
+  const QueueOptions& options() const { return options_; }
+
+ private:
+  QueueOptions options_;
+  size_t out_ = 0;
+  size_t reserved_ = 0;
+  bool closed_ = false;
+};
+
+}  // namespace routebench::delivery
+
+#endif  // ROUTEBENCH_EVENTS_DELIVERY_SUBSCRIPTION_QUEUE_H_

@@ -1,0 +1,28 @@
+#include "events/router.h"
+
+#include <atomic>
+#include <utility>
+
+namespace routebench {
+
+class Acknowledger::State {
+ public:
+  explicit State(Answer answer) : answer_(std::move(answer)) {}
+  ~State() { Settle(Verdict::kReject); }
+
+  bool Settle(Verdict verdict) {
+    if (settled_.exchange(true)) return false;
+    answer_(verdict);
+    return true;
+  }
+
+ private:
+  std::atomic<bool> settled_{false};
+  Answer answer_;
+};
+
+Acknowledger::Acknowledger(Answer answer) : state_(std::make_shared<State>(std::move(answer))) {}
+
+bool Acknowledger::Settle(Verdict verdict) { return state_->Settle(verdict); }
+
+}  // namespace routebench

@@ -1,0 +1,170 @@
+// EventRouter: the contract that both architectures keep (R1-R26; docs/architecture.md has the path of an
+// event).
+//
+//   absl::Status Example(EventRouter& router) {
+//     if (auto s = router.Register({.id = "indexer"}); !s.ok()) return s;
+//     auto subscription = router.Subscribe(
+//         {.service = "indexer", .filters = {{.kinds = KindSet::Of(Category::kFilesystem)}}},
+//         [](Delivery& delivery) { Index(delivery.event()); return Verdict::kAck; });
+//     if (!subscription.ok()) return subscription.status();
+//     if (router.Publish(event) != PublishResult::kAccepted) ...
+//     return router.Drain(std::chrono::seconds(5));
+//   }
+//
+// Threads. Every method may be called from any thread at any time, also from handlers and sinks (R26). No
+// handler and no sink runs under a lock of the router. Order. Events of one publishing thread reach one
+// subscription in the order in which they were published (R19), unless the subscription is priority-ordered
+// or runs several handlers at once. Errors. Publish answers with a code; set-up answers with absl::Status:
+// InvalidArgument (a field out of range), AlreadyExists, NotFound, Unavailable (closed, or the peer is gone),
+// DeadlineExceeded. Nothing throws.
+#ifndef ROUTEBENCH_EVENTS_ROUTER_H_
+#define ROUTEBENCH_EVENTS_ROUTER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "events/event.h"
+#include "events/filter.h"
+#include "events/outcome.h"
+
+namespace routebench {
+
+// What a handler says of an event. kDeferred: the answer comes later through Delivery::Defer()'s
+// acknowledger.
+enum class Verdict : uint8_t { kAck, kReject, kDeferred };
+
+// Answers for one event after its handler has returned. Copyable; the first answer counts, later ones are
+// ignored and return false. Thread-safe. An acknowledger that is destroyed unanswered (its last copy) answers
+// kReject. May outlive the router; then answering does nothing.
+class Acknowledger {
+ public:
+  using Answer = absl::AnyInvocable<void(Verdict)>;  // called at most once, with kAck or kReject
+  explicit Acknowledger(Answer answer);
+  bool Acknowledge() { return Settle(Verdict::kAck); }
+  bool Reject() { return Settle(Verdict::kReject); }
+
+ private:
+  class State;
+  bool Settle(Verdict verdict);
+  std::shared_ptr<State> state_;
+};
+
+// One event in the hands of one handler. Valid during the call; copy what must live longer.
+class Delivery {
+ public:
+  virtual ~Delivery() = default;
+  virtual const Event& event() const = 0;
+  // Call at most once, then return kDeferred.
+  virtual Acknowledger Defer() = 0;
+};
+
+// Runs on one of the router's threads. A handler that throws has answered kReject (R21). One subscription's
+// handler never runs concurrently with itself unless its subscription's `concurrency` allows it (R26).
+using Handler = std::function<Verdict(Delivery&)>;
+
+// A receiver's identity (R6). Events addressed to-targets name services by id.
+struct ServiceSpec {
+  std::string id;                     // unique in the router, 1 to 255 bytes
+  std::string type;                   // what kind of service; may be empty
+  std::string instance;               // which of its kind; may be empty
+  KindSet supports = KindSet::All();  // its subscriptions receive nothing outside this set
+  uint32_t max_concurrent =
+      0;  // events handed to its handlers and not yet answered, over all its subscriptions; 0: no limit
+};
+
+// What happens to an event when the subscription's queue is full (R14).
+enum class FullPolicy : uint8_t { kBlock, kReject, kDropOldest, kDropNewest };
+enum class QueueOrder : uint8_t {
+  kFifo,
+  kPriority
+};  // kPriority: most urgent first, FIFO inside one priority
+
+struct SubscriptionSpec {
+  std::string service;          // a registered service's id
+  std::vector<Filter> filters;  // alternatives; empty: everything
+  size_t capacity =
+      1024;  // events accepted for it and not yet handed to its handler, wherever they wait; >= 1
+  FullPolicy full_policy = FullPolicy::kBlock;
+  Duration block_deadline = std::chrono::seconds(30);  // kBlock only: then kDroppedDeadline
+  QueueOrder order = QueueOrder::kFifo;
+  uint32_t concurrency = 1;  // handlers of this subscription that may run at once; >= 1
+};
+
+using SubscriptionId = uint64_t;  // unique in its router, never reused
+
+// The later fate of an event that was published through this router.
+struct OutcomeReport {
+  EventId event;
+  uint64_t sequence = 0;
+  SubscriptionId subscription = 0;  // 0: none (kUnrouted, kLostWithPeer of the daemon itself)
+  Outcome outcome = Outcome::kDelivered;
+};
+
+// Called on a thread of the router, in no particular order between subscriptions. Must not block.
+using OutcomeSink = std::function<void(const OutcomeReport&)>;
+
+struct RouterOptions {
+  size_t max_body_bytes = size_t{10} << 20;  // encoded body; larger: kTooLarge
+  // How long Publish may hold its caller when there is no room; zero: not at all. Then kWouldBlock.
+  Duration publish_timeout = std::chrono::seconds(30);
+  // Events that this router's publishers may have admitted but not yet brought to all their queues.
+  size_t max_pending = size_t{1} << 16;
+  // Told of every outcome except kDelivered (all of them where report_delivered is set). May be null.
+  OutcomeSink outcome_sink;
+  bool report_delivered = false;
+  // Threads that run handlers.
+  uint32_t handler_threads = 2;
+};
+
+// What a call to Publish has answered so far, and the books of what was accepted.
+struct RouterStatistics {
+  std::array<uint64_t, kPublishResultCount> answers{};  // of this router object, by PublishResult
+  Books books;  // of everything routed here: for a daemon's client, by the daemon as a whole
+  struct Subscription {
+    SubscriptionId id = 0;
+    std::string service;
+    Books books;
+  };
+  std::vector<Subscription> subscriptions;  // the living ones, by id
+
+  uint64_t of(PublishResult result) const { return answers[static_cast<size_t>(result)]; }
+};
+
+class EventRouter {
+ public:
+  virtual ~EventRouter() = default;  // closes with a deadline of zero
+
+  // May block the caller up to publish_timeout (and, in the coordinator, up to the block deadline of a full
+  // target). Allocates nothing in steady state.
+  virtual PublishResult Publish(const Event& event) = 0;
+
+  virtual absl::Status Register(const ServiceSpec& service) = 0;
+  // Ends the service's subscriptions as Unsubscribe does.
+  virtual absl::Status Deregister(const std::string& service) = 0;
+
+  // From the return on, every event published through any router of this backend is considered for it.
+  virtual absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler) = 0;
+  // After the return the handler does not run and never will. From inside that very handler it returns at
+  // once, and no later call happens. Waiting events end as kDroppedUnsubscribed.
+  virtual absl::Status Unsubscribe(SubscriptionId subscription) = 0;
+
+  // Exact when quiet: everything published before the call and settled is in it.
+  virtual absl::StatusOr<RouterStatistics> Statistics() = 0;
+
+  // Returns when every event accepted here has its outcomes, or DeadlineExceeded after `deadline`.
+  virtual absl::Status Drain(Duration deadline) = 0;
+  // Admits nothing more, drains for at most `deadline`, ends all subscriptions (the rest is kDroppedClosed),
+  // stops the threads. Idempotent. Not from a handler.
+  virtual absl::Status Close(Duration deadline) = 0;
+};
+
+}  // namespace routebench
+
+#endif  // ROUTEBENCH_EVENTS_ROUTER_H_
