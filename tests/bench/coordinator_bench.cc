@@ -84,12 +84,14 @@ void Coordinator(benchmark::State& state) {
     }
     uint64_t sum = 0;
     if (!router->Register({.id = "reader"}).ok()) return state.SkipWithError("register");
-    const auto subscription = router->Subscribe(
-        {.service = "reader", .filters = {{.kinds = KindSet::Of(Category::kDatabase)}}, .capacity = kCapacity},
-        [&sum](Delivery& delivery) {
-          sum += ReadFields(delivery.event().header.kind, delivery.event().payload);
-          return Verdict::kAck;
-        });
+    const auto subscription =
+        router->Subscribe({.service = "reader",
+                           .filters = {{.kinds = KindSet::Of(Category::kDatabase)}},
+                           .capacity = kCapacity},
+                          [&sum](Delivery& delivery) {
+                            sum += ReadFields(delivery.event().header.kind, delivery.event().payload);
+                            return Verdict::kAck;
+                          });
     if (!subscription.ok()) return state.SkipWithError("subscribe");
     const Pinned pin(pinned ? 0 : -1);
     Timed(state, [&] {
@@ -99,7 +101,8 @@ void Coordinator(benchmark::State& state) {
       if (!router->Drain(std::chrono::seconds(60)).ok()) state.SkipWithError("drain");
     });
     const auto statistics = router->Statistics();
-    if (statistics->books.of(Outcome::kDelivered) != kEvents) state.SkipWithError("not every event was delivered");
+    if (statistics->books.of(Outcome::kDelivered) != kEvents)
+      state.SkipWithError("not every event was delivered");
     benchmark::DoNotOptimize(sum);
   }
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kEvents));

@@ -12,7 +12,8 @@
 
 namespace routebench::bench {
 
-// Events of `kind` with bodies of exactly `body_bytes`, handed out in rotation with fresh ids, sequences and times.
+// Events of `kind` with bodies of exactly `body_bytes`, handed out in rotation with fresh ids, sequences and
+// times.
 class EventCorpus {
  public:
   EventCorpus(EventKind kind, size_t body_bytes) : ids_(1) {

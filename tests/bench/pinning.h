@@ -6,8 +6,8 @@
 
 namespace routebench::bench {
 
-// While it lives the calling thread, and every thread and process it starts, runs on `cpu` only; a negative number
-// changes nothing. The former affinity comes back afterwards.
+// While it lives the calling thread, and every thread and process it starts, runs on `cpu` only; a negative
+// number changes nothing. The former affinity comes back afterwards.
 class Pinned {
  public:
   explicit Pinned(int cpu) {

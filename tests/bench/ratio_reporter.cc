@@ -28,7 +28,8 @@ void RatioReporter::Note(std::map<std::string, double>& best, const Ratio& ratio
   if (counter == run.counters.end()) return;
   const double value = counter->second.value;
   const auto [it, inserted] = best.emplace(ratio.title, value);
-  if (!inserted) it->second = ratio.higher_is_better ? std::max(it->second, value) : std::min(it->second, value);
+  if (!inserted)
+    it->second = ratio.higher_is_better ? std::max(it->second, value) : std::min(it->second, value);
 }
 
 void RatioReporter::Finalize() {
@@ -39,8 +40,9 @@ void RatioReporter::Finalize() {
       GetOutputStream() << absl::StrFormat("%s: not measured\n", ratio.title);
       continue;
     }
-    GetOutputStream() << absl::StrFormat("%s: %s ours %.4g, limit %.4g, ratio %.3f (asked: at %s %.3g)\n", ratio.title,
-                                         ratio.counter, ours->second, limit->second, ours->second / limit->second,
+    GetOutputStream() << absl::StrFormat("%s: %s ours %.4g, limit %.4g, ratio %.3f (asked: at %s %.3g)\n",
+                                         ratio.title, ratio.counter, ours->second, limit->second,
+                                         ours->second / limit->second,
                                          ratio.higher_is_better ? "least" : "most", ratio.bar);
   }
 }

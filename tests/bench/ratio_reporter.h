@@ -10,8 +10,8 @@
 
 namespace routebench::bench {
 
-// One comparison: benchmarks whose names begin with `ours` against those that begin with `limit` (pinned and unpinned
-// variants and repetitions alike; the best of each counts).
+// One comparison: benchmarks whose names begin with `ours` against those that begin with `limit` (pinned and
+// unpinned variants and repetitions alike; the best of each counts).
 struct Ratio {
   std::string title;
   std::string ours;
@@ -21,7 +21,8 @@ struct Ratio {
   double bar = 0;  // what the project asks of ours / limit
 };
 
-// A console reporter that closes with one line for each ratio. Judges nothing: prints the bar beside the figure.
+// A console reporter that closes with one line for each ratio. Judges nothing: prints the bar beside the
+// figure.
 class RatioReporter final : public benchmark::ConsoleReporter {
  public:
   explicit RatioReporter(std::vector<Ratio> ratios);
@@ -29,7 +30,8 @@ class RatioReporter final : public benchmark::ConsoleReporter {
   void Finalize() override;
 
  private:
-  void Note(std::map<std::string, double>& best, const Ratio& ratio, const std::string& prefix, const Run& run);
+  void Note(std::map<std::string, double>& best, const Ratio& ratio, const std::string& prefix,
+            const Run& run);
 
   std::vector<Ratio> ratios_;
   std::map<std::string, double> best_ours_;   // by title

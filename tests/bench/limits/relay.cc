@@ -69,7 +69,9 @@ class Direction {
 
 }  // namespace
 
-FrameSocket::FrameSocket(int descriptor) : descriptor_(descriptor), in_(2 * kReadBytes) { out_.reserve(2 * kBatchBytes); }
+FrameSocket::FrameSocket(int descriptor) : descriptor_(descriptor), in_(2 * kReadBytes) {
+  out_.reserve(2 * kBatchBytes);
+}
 
 FrameSocket::~FrameSocket() { close(descriptor_); }
 

@@ -1,5 +1,6 @@
-// The limit of a daemon over Unix sockets: length-prefixed frames from one process through a relay process to another,
-// 256 KiB reads, one write per read, no semantics. Yardstick of the daemon's benchmark, not used by any backend.
+// The limit of a daemon over Unix sockets: length-prefixed frames from one process through a relay process to
+// another, 256 KiB reads, one write per read, no semantics. Yardstick of the daemon's benchmark, not used by
+// any backend.
 #ifndef ROUTEBENCH_TESTS_BENCH_LIMITS_RELAY_H_
 #define ROUTEBENCH_TESTS_BENCH_LIMITS_RELAY_H_
 
@@ -10,8 +11,8 @@
 
 namespace routebench::bench {
 
-// A blocking socket that sends and receives frames of {uint32 length, body}. Owns its descriptor. Any failure of the
-// peer or the kernel ends the process: a yardstick that limps measures nothing.
+// A blocking socket that sends and receives frames of {uint32 length, body}. Owns its descriptor. Any failure
+// of the peer or the kernel ends the process: a yardstick that limps measures nothing.
 class FrameSocket {
  public:
   explicit FrameSocket(int descriptor);
@@ -33,8 +34,8 @@ class FrameSocket {
   size_t end_ = 0;
 };
 
-// Copies whole reads from each of the two descriptors to the other until one of them ends. Parses the frames' lengths
-// on the way, as any daemon must.
+// Copies whole reads from each of the two descriptors to the other until one of them ends. Parses the frames'
+// lengths on the way, as any daemon must.
 void RunRelay(int left, int right);
 
 }  // namespace routebench::bench

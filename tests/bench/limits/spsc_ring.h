@@ -1,8 +1,9 @@
-// The limit of an in-process hand-over: a bare bounded single-producer single-consumer ring that moves fixed-size
-// bodies between two threads and does nothing else. Yardstick of the coordinator's benchmark, not used by any backend.
+// The limit of an in-process hand-over: a bare bounded single-producer single-consumer ring that moves
+// fixed-size bodies between two threads and does nothing else. Yardstick of the coordinator's benchmark, not
+// used by any backend.
 //
-// Positions run freely and are masked only when addressing; each side keeps a cached copy of the other's position, as
-// in the published designs of such rings (rigtorp/SPSCQueue, Aeron's OneToOneRingBuffer).
+// Positions run freely and are masked only when addressing; each side keeps a cached copy of the other's
+// position, as in the published designs of such rings (rigtorp/SPSCQueue, Aeron's OneToOneRingBuffer).
 #ifndef ROUTEBENCH_TESTS_BENCH_LIMITS_SPSC_RING_H_
 #define ROUTEBENCH_TESTS_BENCH_LIMITS_SPSC_RING_H_
 
