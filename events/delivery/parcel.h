@@ -13,7 +13,8 @@
 namespace routebench::delivery {
 
 // One accepted event, shared by the queues of all its targets; immutable once shared. A backend derives from
-// it (the coordinator adds the typed event, the daemon the encoded bytes) and gets it back through Recycle.
+// it (the coordinator adds the typed event, the daemon the encoded bytes), owns the header there, and gets
+// the parcel back through Recycle.
 //
 // Thread-safe reference count: if thread A drops its reference before thread B drops the last one, everything
 // A did with the parcel happens before Recycle.
@@ -25,9 +26,9 @@ class Parcel {
   const EventHeader& header() const { return header_; }
 
  protected:
-  Parcel() = default;
+  // `header` is a member of the derived class: not read before the parcel is offered.
+  explicit Parcel(const EventHeader& header) : header_(header) {}
   virtual ~Parcel() = default;
-  EventHeader header_;
 
  private:
   friend void intrusive_ptr_add_ref(Parcel* parcel) {
@@ -39,6 +40,7 @@ class Parcel {
   // The last reference is gone: return to the pool. Runs on whichever thread dropped it.
   virtual void Recycle() = 0;
 
+  const EventHeader& header_;
   std::atomic<uint32_t> references_{0};
 };
 

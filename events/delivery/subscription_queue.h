@@ -18,10 +18,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "events/clock.h"
 #include "events/delivery/parcel.h"
+#include "events/delivery/ring.h"
 #include "events/outcome.h"
 #include "events/router.h"
 
@@ -37,9 +39,9 @@ struct QueueOptions {
 enum class Admission : uint8_t {
   kQueued,
   kEvicted,  // queued; the oldest ready event left instead and is in OfferResult::evicted (kDroppedOldest)
-  kRecall,   // queued above capacity; everything older is out: the owner asks whoever holds the out events to
-             // drop the oldest of them and to answer with Handed (drop-oldest only; at most `capacity`
-             // unanswered ones, beyond that the offered event itself is kDropped)
+  kRecall,   // queued above capacity, because everything older is out: whoever holds the out events drops the
+            // oldest of them when this one arrives and answers with Handed (drop-oldest only, up to twice the
+            // capacity; beyond that the offered event itself is evicted)
   kRejected,  // full, policy reject:      kDroppedQueueFull
   kDropped,   // full, policy drop-newest: kDroppedNewest
   kFull,    // full, policy block: not queued; the owner waits for room (until its deadline) and offers again
@@ -56,17 +58,16 @@ struct OfferResult {
 class SubscriptionQueue {
  public:
   explicit SubscriptionQueue(const QueueOptions& options);
-  SubscriptionQueue(SubscriptionQueue&&) noexcept;
-  SubscriptionQueue& operator=(SubscriptionQueue&&) noexcept;
-  ~SubscriptionQueue();
 
+  // Drop-oldest evicts the oldest event of the least urgent priority waiting, and the offered one itself
+  // where that would make room for a less urgent one (priority order only).
   OfferResult Offer(ParcelPtr parcel, TimePoint now);
 
   // A place kept for a parcel that will be offered with OfferReserved; false when full or closed. For
   // publishers that must be admitted everywhere or nowhere.
   bool Reserve();
   void CancelReservation();
-  // Never kFull, kRejected or kDropped.
+  // kQueued, or kClosed.
   OfferResult OfferReserved(ParcelPtr parcel, TimePoint now);
 
   // Moves up to `max` events, in hand-out order, from ready to out and appends them to `batch`. Events whose
@@ -87,8 +88,8 @@ class SubscriptionQueue {
   // True when Take at `now` would give or expire something.
   bool HasWork(TimePoint now) const;
 
-  size_t held() const;
-  size_t ready() const;
+  size_t held() const { return held_.size(); }
+  size_t ready() const { return ready_; }
   size_t out() const { return out_; }
   size_t reserved() const { return reserved_; }
   size_t occupancy() const { return held() + ready() + out_ + reserved_; }
@@ -97,7 +98,26 @@ class SubscriptionQueue {
   const QueueOptions& options() const { return options_; }
 
  private:
+  struct Held {
+    TimePoint due;
+    uint64_t order;  // of arrival, so that events due together stay in order
+    ParcelPtr parcel;
+    bool operator<(const Held& other) const {  // std heap functions keep the largest first
+      return std::pair(due, order) > std::pair(other.due, other.order);
+    }
+  };
+
+  Ring<ParcelPtr>& RingOf(const Parcel& parcel);
+  void Queue(ParcelPtr parcel, TimePoint now);
+  OfferResult OfferToFull(ParcelPtr parcel, TimePoint now);
+  void ReleaseHeld(TimePoint now);
+  ParcelPtr PopHeld();
+
   QueueOptions options_;
+  std::array<Ring<ParcelPtr>, kPriorityCount> rings_;  // by priority; FIFO order uses the first only
+  std::vector<Held> held_;                             // a heap
+  uint64_t arrivals_ = 0;
+  size_t ready_ = 0;
   size_t out_ = 0;
   size_t reserved_ = 0;
   bool closed_ = false;

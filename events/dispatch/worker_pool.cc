@@ -1,0 +1,164 @@
+#include "events/dispatch/worker_pool.h"
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "events/delivery/ring.h"
+#include "events/mutex.h"
+
+namespace routebench::dispatch {
+namespace {
+
+class CondVarWait final : public IdleWait {
+ public:
+  void Wait() override {
+    MutexLock lock(mutex_);
+    while (wakes_ == 0) condition_.Wait(mutex_);
+    --wakes_;
+  }
+
+  void WakeOne() override {
+    {
+      MutexLock lock(mutex_);
+      ++wakes_;
+    }
+    condition_.NotifyOne();
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar condition_;
+  uint32_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<IdleWait> MakeCondVarWait() { return std::make_unique<CondVarWait>(); }
+
+// Shared with the threads, so that one that is stuck in a handler can outlive the pool.
+class WorkerPool::Core {
+ public:
+  Core(const WorkerPoolOptions& options, std::unique_ptr<IdleWait> wait)
+      : running_limit_(std::max(1u, options.running)), alive_(options.threads), wait_(std::move(wait)) {}
+
+  void Schedule(std::shared_ptr<Task> task);
+  void Work();
+  bool Stop(Duration deadline);
+
+ private:
+  void WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  // The pool inside whose IdleWait::Wait this thread is, while it may still pick up a task by itself.
+  static thread_local Core* waiting_in_;
+
+  const uint32_t running_limit_;
+  Mutex mutex_;
+  CondVar ended_;
+  delivery::Ring<std::shared_ptr<Task>> queue_ ABSL_GUARDED_BY(mutex_);
+  uint32_t running_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t idle_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint32_t waking_ ABSL_GUARDED_BY(mutex_) = 0;  // of the idle ones, those that are about to look
+  uint32_t alive_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  const std::unique_ptr<IdleWait> wait_;
+};
+
+thread_local WorkerPool::Core* WorkerPool::Core::waiting_in_ = nullptr;
+
+void WorkerPool::Core::Schedule(std::shared_ptr<Task> task) {
+  bool wake = false;
+  {
+    MutexLock lock(mutex_);
+    if (stopping_) return;
+    if (task->state_ == Task::State::kRunning) task->state_ = Task::State::kRunAgain;
+    if (task->state_ != Task::State::kIdle) return;
+    task->state_ = Task::State::kQueued;
+    queue_.PushBack(std::move(task));
+    if (running_ >= running_limit_ || idle_ <= waking_) return;
+    ++waking_;
+    wake = waiting_in_ != this;
+    waiting_in_ = nullptr;
+  }
+  if (wake) wait_->WakeOne();
+}
+
+void WorkerPool::Core::WaitForWork() {
+  ++idle_;
+  mutex_.Unlock();
+  waiting_in_ = this;
+  wait_->Wait();
+  waiting_in_ = nullptr;
+  mutex_.Lock();
+  --idle_;
+  if (waking_ > 0) --waking_;
+}
+
+void WorkerPool::Core::RunNext() {
+  std::shared_ptr<Task> task = queue_.PopFront();
+  task->state_ = Task::State::kRunning;
+  ++running_;
+  mutex_.Unlock();
+  const bool more = task->Run();
+  mutex_.Lock();
+  --running_;
+  if ((more || task->state_ == Task::State::kRunAgain) && !stopping_) {
+    task->state_ = Task::State::kQueued;
+    queue_.PushBack(std::move(task));
+  } else {
+    task->state_ = Task::State::kIdle;
+  }
+}
+
+void WorkerPool::Core::Work() {
+  mutex_.Lock();
+  while (!stopping_) {
+    if (queue_.empty() || running_ >= running_limit_) {
+      WaitForWork();
+    } else {
+      RunNext();
+    }
+  }
+  --alive_;
+  ended_.NotifyAll();
+  mutex_.Unlock();
+}
+
+bool WorkerPool::Core::Stop(Duration deadline) {
+  const TimePoint end = std::chrono::steady_clock::now() + deadline;
+  uint32_t to_wake = 0;
+  {
+    MutexLock lock(mutex_);
+    stopping_ = true;
+    to_wake = alive_;
+  }
+  while (to_wake-- > 0) wait_->WakeOne();
+  MutexLock lock(mutex_);
+  while (!queue_.empty()) queue_.PopFront()->state_ = Task::State::kIdle;
+  // Threads that run no task end promptly; only the others are worth a deadline.
+  while (alive_ > running_) ended_.Wait(mutex_);
+  while (alive_ > 0 && ended_.WaitUntil(mutex_, end)) {
+  }
+  return alive_ == 0;
+}
+
+WorkerPool::WorkerPool(const WorkerPoolOptions& options, std::unique_ptr<IdleWait> wait)
+    : core_(std::make_shared<Core>(options, std::move(wait))) {
+  for (uint32_t i = 0; i < options.threads; ++i) {
+    std::thread thread([core = core_] { core->Work(); });
+    pthread_setname_np(thread.native_handle(), options.name.substr(0, 15).c_str());
+    thread.detach();
+  }
+}
+
+WorkerPool::~WorkerPool() { Stop(Duration::zero()); }
+
+void WorkerPool::Schedule(std::shared_ptr<Task> task) { core_->Schedule(std::move(task)); }
+
+bool WorkerPool::Stop(Duration deadline) { return core_->Stop(deadline); }
+
+}  // namespace routebench::dispatch
