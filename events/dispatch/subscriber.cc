@@ -29,7 +29,7 @@ Outcome OutcomeOf(Verdict verdict) {
 // An event whose answer comes later. Whoever sets `settled` first decides its outcome.
 struct Subscriber::Deferred {
   explicit Deferred(delivery::ParcelPtr p) : parcel(std::move(p)) {}
-  const delivery::ParcelPtr parcel;
+  delivery::ParcelPtr parcel;  // belongs to whoever sets `settled`
   std::atomic<bool> settled{false};
 };
 
@@ -345,7 +345,9 @@ void Subscriber::SettleDeferred(const std::shared_ptr<Deferred>& deferred, Outco
     MutexLock lock(mutex_);
     deferred_.erase(deferred);
   }
-  Settle(*deferred->parcel, outcome, true);
+  // The acknowledger may outlive the pool that the parcel returns to.
+  const delivery::ParcelPtr parcel = std::move(deferred->parcel);
+  Settle(*parcel, outcome, true);
   OnQuiet();
 }
 

@@ -1,0 +1,23 @@
+// What every backend asks of an event before it accepts it (R5).
+#ifndef ROUTEBENCH_EVENTS_VALIDATION_H_
+#define ROUTEBENCH_EVENTS_VALIDATION_H_
+
+#include <cstddef>
+
+#include "absl/status/status.h"
+#include "events/event.h"
+#include "events/outcome.h"
+#include "events/router.h"
+
+namespace routebench {
+
+// kAccepted, kTooLarge or kInvalid. Allocates nothing.
+PublishResult Validate(const Event& event, size_t max_body_bytes);
+
+// InvalidArgument that names the field, or OK.
+absl::Status Validate(const ServiceSpec& service);
+absl::Status Validate(const SubscriptionSpec& spec);
+
+}  // namespace routebench
+
+#endif  // ROUTEBENCH_EVENTS_VALIDATION_H_
