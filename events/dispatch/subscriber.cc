@@ -9,6 +9,7 @@ namespace {
 // Large enough to amortise the lock, small enough that other subscriptions get their turn soon.
 constexpr size_t kBatch = 64;
 constexpr int kBatchesPerTurn = 4;
+constexpr Duration kRoomCheck = std::chrono::milliseconds(1);
 
 // The subscription whose handler this thread is running.
 thread_local const Subscriber* handling = nullptr;
@@ -179,7 +180,12 @@ bool Subscriber::AwaitRoom(TimePoint deadline) {
   {
     MutexLock lock(mutex_);
     waiters_.fetch_add(1);
-    while (!(room = HasRoom()) && !late->load()) changed_.Wait(mutex_);
+    wake_at_.store(handed_.load() + std::max<uint64_t>(1, options_.spec.capacity / 4));
+    while (!(room = HasRoom()) && !late->load()) {
+      // The worker wakes us once a quarter of the capacity is free: a wake-up for each place would cost more
+      // than the event. The short wait finds the room that a stuck handler leaves below that.
+      changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kRoomCheck);
+    }
     waiters_.fetch_sub(1);
   }
   timers_.Cancel(timer);
@@ -281,7 +287,7 @@ bool Subscriber::TakeBatch(Lane& lane) {
       handed_.fetch_add(taken);
     }
     ++busy_lanes_;
-    if (waiters_.load() > 0) changed_.NotifyAll();
+    if (batch_max_ == 1 && waiters_.load() > 0) changed_.NotifyAll();
   }
   if (options_.gate != nullptr && nothing_in_hand) options_.gate->Leave();
   return true;
@@ -290,13 +296,13 @@ bool Subscriber::TakeBatch(Lane& lane) {
 void Subscriber::EndBatch() {
   MutexLock lock(mutex_);
   --busy_lanes_;
-  if (ended_.load(std::memory_order_relaxed) || waiters_.load() > 0) changed_.NotifyAll();
+  if (ended_.load(std::memory_order_relaxed)) changed_.NotifyAll();
 }
 
 void Subscriber::Hand(Lane& lane, delivery::ParcelPtr parcel) {
   if (batch_max_ > 1) {
-    handed_.fetch_add(1);
-    WakeWaiters();
+    const uint64_t handed = handed_.fetch_add(1) + 1;
+    if (waiters_.load() > 0 && handed >= wake_at_.load(std::memory_order_relaxed)) WakeWaiters();
   }
   if (ended_.load()) {
     Outcome outcome;

@@ -132,6 +132,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   // event handed, or the worker sees the publisher waiting.
   std::atomic<uint64_t> handed_{0};
   std::atomic<uint32_t> waiters_{0};
+  std::atomic<uint64_t> wake_at_{0};   // the count of handed events that wakes them
   std::atomic<uint64_t> answered_{0};  // of the handed ones
   std::array<std::atomic<uint64_t>, kOutcomeCount> outcomes_{};
 };

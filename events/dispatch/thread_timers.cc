@@ -19,7 +19,7 @@ TimerId ThreadTimers::Schedule(TimePoint due, absl::AnyInvocable<void()> callbac
   timers_.emplace(std::pair(due, id), std::move(callback));
   due_.emplace(id, due);
   if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { Work(); });
-  changed_.NotifyAll();
+  if (due < sleeping_until_) changed_.NotifyAll();
   return id;
 }
 
@@ -34,15 +34,19 @@ bool ThreadTimers::Cancel(TimerId id) {
   return true;
 }
 
+// A cancelled timer may leave the thread asleep until it would have been due, so that setting and cancelling
+// deadlines far ahead wakes nobody.
 void ThreadTimers::Work() {
   mutex_.Lock();
   while (!stopping_) {
     if (timers_.empty()) {
+      sleeping_until_ = TimePoint::max();
       changed_.Wait(mutex_);
       continue;
     }
     const TimePoint due = timers_.begin()->first.first;
     if (due > std::chrono::steady_clock::now()) {
+      sleeping_until_ = due;
       changed_.WaitUntil(mutex_, due);
       continue;
     }

@@ -27,6 +27,7 @@ class ThreadTimers final : public Timers {
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint sleeping_until_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();
   TimerId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::pair<TimePoint, TimerId>, absl::AnyInvocable<void()>> timers_ ABSL_GUARDED_BY(mutex_);
   std::map<TimerId, TimePoint> due_ ABSL_GUARDED_BY(mutex_);
