@@ -1,0 +1,157 @@
+#include "analysis/record/run_record.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <boost/crc.hpp>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "analysis/record/histogram.h"
+
+namespace routebench::record {
+namespace {
+
+constexpr size_t kMaxRecordBytes = size_t{256} << 20;
+const std::string& Magic() {
+  static const std::string& magic = *new std::string(absl::StrCat(kRunSchema, "\n"));
+  return magic;
+}
+
+// CRC-32C as in events/codec.h; this room depends on no other.
+uint32_t Checksum(const std::string& bytes) {
+  boost::crc_optimal<32, 0x1EDC6F41, 0xFFFFFFFF, 0xFFFFFFFF, true, true> crc;
+  crc.process_bytes(bytes.data(), bytes.size());
+  return crc.checksum();
+}
+
+absl::Status FileError(const std::string& path, const char* what) {
+  return absl::UnknownError(absl::StrCat(path, ": ", what, ": ", std::strerror(errno)));
+}
+
+bool WriteAll(int descriptor, const std::string& bytes) {
+  for (size_t done = 0; done < bytes.size();) {
+    const ssize_t written = write(descriptor, bytes.data() + done, bytes.size() - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return false;
+    done += static_cast<size_t>(written);
+  }
+  return true;
+}
+
+absl::Status WriteFileAtomically(const std::string& bytes, const std::string& path) {
+  std::string temporary = absl::StrCat(path, ".XXXXXX");
+  const int descriptor = mkostemp(temporary.data(), O_CLOEXEC);
+  if (descriptor < 0) return FileError(path, "cannot create a file beside it");
+  absl::Status status;
+  if (!WriteAll(descriptor, bytes)) {
+    status = FileError(path, "cannot write the record");
+  } else if (fsync(descriptor) != 0) {
+    status = FileError(path, "cannot sync the record");
+  } else if (fchmod(descriptor, 0644) != 0) {
+    status = FileError(path, "cannot set the record's mode");
+  }
+  if (close(descriptor) != 0 && status.ok()) status = FileError(path, "cannot close the record");
+  if (status.ok() && rename(temporary.c_str(), path.c_str()) != 0)
+    status = FileError(path, "cannot rename the record");
+  if (!status.ok()) unlink(temporary.c_str());
+  return status;
+}
+
+template <typename T>
+T Load(const std::string& bytes, size_t at) {
+  T value;
+  std::memcpy(&value, bytes.data() + at, sizeof value);
+  return value;
+}
+
+absl::Status Untrusted(const std::string& path, const std::string& why) {
+  return absl::InvalidArgumentError(absl::StrCat(path, ": ", why));
+}
+
+absl::Status CheckHistogram(const HistogramData& data, const char* what, uint64_t expected) {
+  const auto histogram = Histogram::FromData(data);
+  if (!histogram.ok()) return histogram.status();
+  if (histogram->count() == expected) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("the histogram of ", what, " holds ", histogram->count(),
+                                                 " values where ", expected, " were counted"));
+}
+
+}  // namespace
+
+absl::Status WriteRunRecord(const RunRecord& record, const std::string& path) {
+  RunRecord with_schema = record;
+  with_schema.set_schema(kRunSchema);
+  const std::string body = with_schema.SerializeAsString();
+  const uint64_t length = body.size();
+  const uint32_t checksum = Checksum(body);
+  std::string bytes = Magic();
+  bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
+  bytes.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+  bytes.append(body);
+  return WriteFileAtomically(bytes, path);
+}
+
+absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened: ", std::strerror(errno)));
+  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
+  const size_t head = Magic().size() + sizeof(uint64_t) + sizeof(uint32_t);
+  if (bytes.compare(0, Magic().size(), Magic()) != 0) {
+    if (bytes.rfind("routebench.run.", 0) == 0) {
+      return Untrusted(path, absl::StrCat("written by a later version (", bytes.substr(0, bytes.find('\n')),
+                                          "); this one reads ", kRunSchema));
+    }
+    return Untrusted(path, "not a run record");
+  }
+  if (bytes.size() < head) return Untrusted(path, "truncated: the record ends inside its header");
+  const auto length = Load<uint64_t>(bytes, Magic().size());
+  if (length > kMaxRecordBytes) return Untrusted(path, "damaged: the record announces an impossible length");
+  if (bytes.size() - head != length) {
+    return Untrusted(
+        path, absl::StrCat(bytes.size() - head < length ? "truncated" : "damaged", ": the record announces ",
+                           length, " bytes and holds ", bytes.size() - head));
+  }
+  const std::string body = bytes.substr(head);
+  if (Checksum(body) != Load<uint32_t>(bytes, Magic().size() + sizeof(uint64_t))) {
+    return Untrusted(path, "damaged: the checksum does not match the content");
+  }
+  RunRecord record;
+  if (!record.ParseFromString(body)) return Untrusted(path, "damaged: the content cannot be decoded");
+  if (record.schema() != kRunSchema) return Untrusted(path, absl::StrCat("unknown schema ", record.schema()));
+  if (absl::Status status = CheckRunRecord(record); !status.ok()) {
+    return Untrusted(path, absl::StrCat("contradicts itself: ", std::string(status.message())));
+  }
+  return record;
+}
+
+absl::Status CheckRunRecord(const RunRecord& record) {
+  for (const Cell& cell : record.cells()) {
+    if (cell.delivered() > cell.expected()) {
+      return absl::InvalidArgumentError(absl::StrCat(cell.phase(), "/", cell.category(), " delivered ",
+                                                     cell.delivered(), " events where ", cell.expected(),
+                                                     " were expected"));
+    }
+    const std::pair<const HistogramData*, uint64_t> delivered[] = {{&cell.response(), cell.delivered()},
+                                                                   {&cell.service(), cell.delivered()}};
+    for (const auto& [data, expected] : delivered) {
+      if (absl::Status status = CheckHistogram(*data, "deliveries", expected); !status.ok()) return status;
+    }
+    for (const HistogramData* data : {&cell.self_lag(), &cell.blocked()}) {
+      if (absl::Status status = CheckHistogram(*data, "offers", cell.offered()); !status.ok()) return status;
+    }
+  }
+  uint64_t settled = 0;
+  for (const NamedCount& outcome : record.books().outcomes()) settled += outcome.count();
+  if (record.books().balanced() && record.books().routed() != settled + record.books().in_flight()) {
+    return absl::InvalidArgumentError("the books are called balanced and are not");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace routebench::record
