@@ -1,0 +1,42 @@
+// Who receives: the services of a run, the categories they subscribe to, and what that amounts to.
+#ifndef ROUTEBENCH_LOADGEN_WORKLOAD_SERVICES_H_
+#define ROUTEBENCH_LOADGEN_WORKLOAD_SERVICES_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "analysis/record/run_record.h"
+#include "events/kind.h"
+#include "loadgen/workload/schedule.h"
+
+namespace routebench::loadgen {
+
+// A named size of a run.
+struct Level {
+  std::string_view name;
+  uint64_t events;
+  uint32_t services;
+  uint64_t payload_bytes;
+  double rate_per_s;
+};
+// light, medium, heavy, stress.
+std::optional<Level> FindLevel(std::string_view name);
+
+// Writes `count` services into the plan: service i takes the i-th category that the mix contains, in
+// rotation, and every third one the next category as well.
+void PlanServices(uint32_t count, record::RunPlan& plan);
+
+// Kinds a planned service subscribes to.
+KindSet KindsOf(const record::ServicePlan& service);
+
+// Deliveries that an event of `kind` amounts to: the services that want it.
+uint32_t ReceiversOf(EventKind kind, const record::RunPlan& plan);
+
+// Mean deliveries for each event of the schedule.
+double FanOut(const Schedule& schedule, const record::RunPlan& plan);
+
+}  // namespace routebench::loadgen
+
+#endif  // ROUTEBENCH_LOADGEN_WORKLOAD_SERVICES_H_
