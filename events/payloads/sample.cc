@@ -22,12 +22,12 @@ using google::protobuf::OneofDescriptor;
 using google::protobuf::Reflection;
 
 // A sample is the kind's *base* (every field outside the repeated ones, in a shape that has the same size for
-// every seed), elements of the repeated fields while there is room, and the last field's text for the rest.
+// every seed), elements of the repeated fields in up to half of the room, and the last field's text for the
+// rest.
 
 constexpr size_t kShortestTail = 8;  // bytes of the last field's text
 constexpr size_t kLargest = size_t{1} << 30;
-constexpr int kMaxElements = 64;                    // of each repeated field
-constexpr size_t kNumerator = 3, kDenominator = 4;  // of the room beyond the base, for elements
+constexpr int kMaxElements = 64;  // of each repeated field
 
 // ---- What a field holds, by its name: the first row that ends the name counts.
 
@@ -269,8 +269,7 @@ absl::StatusOr<Payload> SamplePayload(EventKind kind, size_t encoded_size, uint6
     return Payload::Bytes(std::make_shared<std::string>(SampleText(TextStyle::kJson, encoded_size, random)));
   }
   FillBase(*message, random);
-  AddElements(*message, message->ByteSizeLong() + (encoded_size - smallest) * kNumerator / kDenominator,
-              random);
+  AddElements(*message, message->ByteSizeLong() + (encoded_size - smallest) / 2, random);
   SetLast(*message, encoded_size, random);
   return Payload::Typed(std::move(message));
 }

@@ -118,7 +118,7 @@ class Perturber {
     const auto toggle = [](auto value) { return static_cast<decltype(value)>(!value); };
     switch (field.cpp_type()) {
       case FieldDescriptor::CPPTYPE_STRING:
-        return EveryByte(message, field, index, name);
+        return EveryBit(message, field, index, name);
       case FieldDescriptor::CPPTYPE_INT32:
         return swap(&Reflection::GetInt32, &Reflection::GetRepeatedInt32, &Reflection::SetInt32,
                     &Reflection::SetRepeatedInt32, next);
@@ -150,19 +150,19 @@ class Perturber {
     }
   }
 
-  // Each byte of the text, and its length.
-  void EveryByte(Message& message, const FieldDescriptor& field, int index, const std::string& name) {
+  // Each bit of the text, and its length.
+  void EveryBit(Message& message, const FieldDescriptor& field, int index, const std::string& name) {
     const Reflection& r = *message.GetReflection();
     const std::string old =
         index < 0 ? r.GetString(message, &field) : r.GetRepeatedString(message, &field, index);
     const auto put = [&](const std::string& text) {
       index < 0 ? r.SetString(&message, &field, text) : r.SetRepeatedString(&message, &field, index, text);
     };
-    for (size_t i = 0; i < old.size(); ++i) {
+    for (size_t bit = 0; bit < 8 * old.size(); ++bit) {
       std::string text = old;
-      text[i] = static_cast<char>(text[i] ^ 0x11);
+      text[bit / 8] = static_cast<char>(text[bit / 8] ^ (1 << (bit % 8)));
       put(text);
-      ExpectChanged(name + ", byte " + std::to_string(i));
+      ExpectChanged(name + ", bit " + std::to_string(bit));
     }
     put(old + '\0');
     ExpectChanged(name + ", longer");

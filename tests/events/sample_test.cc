@@ -132,7 +132,7 @@ TEST(Sample, GoldenChecksumOfAllKinds) {
     const std::string body = Encoded(*SamplePayload(static_cast<EventKind>(i), 777, 42));
     checksum = Crc32c(std::to_string(checksum) + body);
   }
-  EXPECT_EQ(checksum, 855468645u);
+  EXPECT_EQ(checksum, 4000509021u);
 }
 
 TEST(SampleText, HasExactlyTheLengthAskedFor) {
