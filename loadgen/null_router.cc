@@ -1,0 +1,45 @@
+#include "loadgen/null_router.h"
+
+namespace routebench::loadgen {
+
+PublishResult NullRouter::Publish(const Event& event) {
+  Shard& shard = shards_[event.header.publisher % kShards];
+  if (closed_.load(std::memory_order_relaxed)) {
+    shard.refused.fetch_add(1, std::memory_order_relaxed);
+    return PublishResult::kClosed;
+  }
+  shard.accepted.fetch_add(1, std::memory_order_relaxed);
+  return PublishResult::kAccepted;
+}
+
+absl::Status NullRouter::Register(const ServiceSpec&) { return absl::OkStatus(); }
+
+absl::Status NullRouter::Deregister(const std::string&) { return absl::OkStatus(); }
+
+absl::StatusOr<SubscriptionId> NullRouter::Subscribe(const SubscriptionSpec&, Handler) {
+  return ++last_subscription_;
+}
+
+absl::Status NullRouter::Unsubscribe(SubscriptionId) { return absl::OkStatus(); }
+
+absl::StatusOr<RouterStatistics> NullRouter::Statistics() {
+  RouterStatistics statistics;
+  uint64_t& accepted = statistics.answers[static_cast<size_t>(PublishResult::kAccepted)];
+  uint64_t& refused = statistics.answers[static_cast<size_t>(PublishResult::kClosed)];
+  for (const Shard& shard : shards_) {
+    accepted += shard.accepted.load(std::memory_order_relaxed);
+    refused += shard.refused.load(std::memory_order_relaxed);
+  }
+  statistics.books.routed = accepted;
+  statistics.books.of(Outcome::kUnrouted) = accepted;
+  return statistics;
+}
+
+absl::Status NullRouter::Drain(Duration) { return absl::OkStatus(); }
+
+absl::Status NullRouter::Close(Duration) {
+  closed_.store(true, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+}  // namespace routebench::loadgen
