@@ -1,6 +1,8 @@
 #include "events/codec.h"
 
+#include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/message.h>
+#include <google/protobuf/wire_format_lite.h>
 
 #include <bit>
 #include <climits>
@@ -260,6 +262,21 @@ std::shared_ptr<T> Recycle(std::shared_ptr<T>& kept, const Make& make) {
   return kept;
 }
 
+// Groups are refused: no message of ours has one, and they nest.
+bool HasTooManyFields(std::string_view body) {
+  using google::protobuf::internal::WireFormatLite;
+  if (body.size() <= 2 * BodyDecoder::kMaxFields) return false;  // a field takes two bytes at least
+  google::protobuf::io::CodedInputStream in(reinterpret_cast<const uint8_t*>(body.data()),
+                                            static_cast<int>(body.size()));
+  for (size_t fields = 0; fields <= BodyDecoder::kMaxFields; ++fields) {
+    const uint32_t tag = in.ReadTag();
+    if (tag == 0) return false;  // the end, or malformed: the parser tells
+    if (WireFormatLite::GetTagWireType(tag) == WireFormatLite::WIRETYPE_START_GROUP) return true;
+    if (!WireFormatLite::SkipField(&in, tag)) return true;
+  }
+  return true;
+}
+
 }  // namespace
 
 bool BodyDecoder::Decode(const EncodedHeader& header, std::string_view body, Payload* payload) {
@@ -272,7 +289,7 @@ bool BodyDecoder::Decode(const EncodedHeader& header, std::string_view body, Pay
     *payload = Payload::Bytes(std::move(bytes));
     return true;
   }
-  if (body.size() > INT_MAX) return false;
+  if (body.size() > INT_MAX || HasTooManyFields(body)) return false;
   std::shared_ptr<Message>& kept = messages_[static_cast<size_t>(header.event.kind)];
   std::shared_ptr<Message> message =
       Recycle(kept, [&] { return std::shared_ptr<Message>(NewMessage(header.event.kind)); });

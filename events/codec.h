@@ -62,9 +62,12 @@ void EncodeBody(const Payload& payload, char* out);
 class BodyDecoder {
  public:
   static constexpr size_t kMaxKeptBytes = size_t{256} << 10;
+  // An element of a repeated field takes two bytes of the body and a hundred of memory: this bounds them.
+  static constexpr size_t kMaxFields = size_t{64} << 10;
 
-  // False: a typed body that does not parse as the kind's message, or is typed though the kind has no message
-  // (custom); `payload` is empty then. The checksum is the caller's to compare, before this.
+  // False: a typed body that does not parse as the kind's message, has more than kMaxFields fields and
+  // elements at its top level (checked before anything is allocated), or is typed though the kind has no
+  // message (custom); `payload` is empty then. The checksum is the caller's to compare, before this.
   bool Decode(const EncodedHeader& header, std::string_view body, Payload* payload);
 
  private:

@@ -8,6 +8,7 @@
 #include "events/payloads/payloads.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/events/encoded_event.h"
 #include "tests/events/equality.h"
 
 namespace routebench {
@@ -40,42 +41,11 @@ Event OneOfEachField() {
   return event;
 }
 
-// Header, attributes and body in one piece.
-std::string Encode(const Event& event) {
-  const Attributes& attributes = AttributesOf(event);
-  std::string body(event.payload.encoded_size(), '\0');
-  EncodeBody(event.payload, body.data());
-  const EncodedHeader header{.event = event.header,
-                             .typed = event.payload.is_typed(),
-                             .attributes_size = static_cast<uint32_t>(EncodedSize(attributes)),
-                             .body_size = static_cast<uint32_t>(body.size()),
-                             .body_crc32c = Crc32c(body)};
-  std::string out(kEncodedHeaderSize + EncodedSize(attributes), '\0');
-  EncodeHeader(header, out.data());
-  EncodeAttributes(attributes, out.data() + kEncodedHeaderSize);
-  return out + body;
-}
-
-// What a receiver does with bytes it does not trust.
-bool Decode(std::string_view data, BodyDecoder& decoder, Event* event) {
-  EncodedHeader header;
-  if (data.size() < kEncodedHeaderSize || !DecodeHeader(data, &header)) return false;
-  data.remove_prefix(kEncodedHeaderSize);
-  if (data.size() != uint64_t{header.attributes_size} + header.body_size) return false;
-  Attributes attributes;
-  if (!DecodeAttributes(data.substr(0, header.attributes_size), &attributes)) return false;
-  const std::string_view body = data.substr(header.attributes_size);
-  if (Crc32c(body) != header.body_crc32c || !decoder.Decode(header, body, &event->payload)) return false;
-  event->header = header.event;
-  event->attributes = std::make_shared<Attributes>(std::move(attributes));
-  return true;
-}
-
 TEST(Codec, EveryFieldSurvives) {
   const Event event = OneOfEachField();
   BodyDecoder decoder;
   Event decoded;
-  ASSERT_TRUE(Decode(Encode(event), decoder, &decoded));
+  ASSERT_TRUE(DecodeEvent(EncodeEvent(event), decoder, &decoded));
   EXPECT_TRUE(SameEvent(event, decoded));
 }
 
@@ -90,7 +60,7 @@ TEST(Codec, GoldenBytes) {
       "66696e69736865640a00746578742f706c61696e02000700696e646578657200"
       "000200060074656e616e740400626c7565060074656e616e740500677265656e"
       "7b226f6b223a747275657d");
-  EXPECT_EQ(absl::BytesToHexString(Encode(OneOfEachField())), absl::BytesToHexString(expected));
+  EXPECT_EQ(absl::BytesToHexString(EncodeEvent(OneOfEachField())), absl::BytesToHexString(expected));
 }
 
 TEST(Codec, EmptyAttributesTakeNoBytes) {
@@ -134,7 +104,7 @@ TEST(Codec, LargestAttributesSurvive) {
 
 // Offsets of the layout that GoldenBytes fixes.
 TEST(Codec, RefusesHeadersThatAreNotOurs) {
-  const std::string good = Encode(OneOfEachField()).substr(0, kEncodedHeaderSize);
+  const std::string good = EncodeEvent(OneOfEachField()).substr(0, kEncodedHeaderSize);
   EncodedHeader header;
   ASSERT_TRUE(DecodeHeader(good, &header));
   const auto refuses = [&](size_t offset, unsigned char value) {

@@ -116,7 +116,7 @@ TEST_P(SampleOfKind, MessageBeginsAndEndsWithText) {
   const google::protobuf::Descriptor& type = *message->GetDescriptor();
   const auto* first = type.field(0);
   const auto* last = type.field(type.field_count() - 1);
-  EXPECT_EQ(first->type(), google::protobuf::FieldDescriptor::TYPE_STRING);
+  EXPECT_EQ(first->cpp_type(), google::protobuf::FieldDescriptor::CPPTYPE_STRING);
   EXPECT_EQ(last->cpp_type(), google::protobuf::FieldDescriptor::CPPTYPE_STRING);
   for (const auto* field : {first, last}) {
     EXPECT_FALSE(field->is_repeated());
