@@ -73,7 +73,9 @@ std::unique_ptr<Message> NewMessage(EventKind kind) {
 
 bool IsMessageOf(EventKind kind, const Message& message) {
   const auto prototype = kPrototypes[static_cast<size_t>(kind)];
-  return prototype != nullptr && typeid(prototype()) == typeid(message);
+  if (prototype == nullptr) return false;
+  const Message& expected = prototype();
+  return typeid(expected) == typeid(message);
 }
 
 }  // namespace routebench
