@@ -44,7 +44,7 @@ constexpr std::array<Unit, 1> kSpeeds = {{{"x", 1}}};
 
 std::string Short(double value, const char* unit) {
   if (value >= 100 || value == std::floor(value)) return absl::StrFormat("%.0f%s", value, unit);
-  return absl::StrFormat(value >= 10 ? "%.1f%s" : "%.2f%s", value, unit);
+  return absl::StrFormat("%.*f%s", value >= 10 ? 1 : 2, value, unit);
 }
 
 }  // namespace
