@@ -102,6 +102,15 @@ TEST(Codec, LargestAttributesSurvive) {
   EXPECT_FALSE(DecodeAttributes(encoded + "x", &decoded));
 }
 
+TEST(Codec, BytesAfterTheAttributesAreRefused) {
+  const Attributes attributes = *OneOfEachField().attributes;
+  std::string encoded(EncodedSize(attributes), '\0');
+  EncodeAttributes(attributes, encoded.data());
+  Attributes decoded;
+  EXPECT_TRUE(DecodeAttributes(encoded, &decoded));
+  EXPECT_FALSE(DecodeAttributes(encoded + '\0', &decoded));
+}
+
 // Offsets of the layout that GoldenBytes fixes.
 TEST(Codec, RefusesHeadersThatAreNotOurs) {
   const std::string good = EncodeEvent(OneOfEachField()).substr(0, kEncodedHeaderSize);
