@@ -4,12 +4,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/crc.hpp>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <utility>
+#include <string_view>
 
 #include "absl/strings/str_cat.h"
 #include "analysis/record/histogram.h"
@@ -82,6 +85,62 @@ absl::Status CheckHistogram(const HistogramData& data, const char* what, uint64_
                                                  " values where ", expected, " were counted"));
 }
 
+// The closed sets of events/outcome.h, which this room does not see.
+constexpr std::string_view kAnswers[] = {"accepted", "would_block", "too_large", "invalid", "closed"};
+constexpr std::string_view kOutcomes[] = {
+    "delivered",      "unrouted",        "expired",          "dropped_queue_full",
+    "dropped_newest", "dropped_oldest",  "dropped_deadline", "dropped_unsubscribed",
+    "dropped_closed", "dropped_corrupt", "rejected",         "lost_with_peer"};
+
+template <size_t n>
+absl::Status CheckNames(const google::protobuf::RepeatedPtrField<NamedCount>& counts, const char* what,
+                        const std::string_view (&known)[n]) {
+  for (const NamedCount& count : counts) {
+    if (std::find(std::begin(known), std::end(known), count.name()) == std::end(known)) {
+      return absl::InvalidArgumentError(absl::StrCat("unknown ", what, " ", count.name()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckPlan(const RunPlan& plan) {
+  if (plan.backend().empty()) return absl::InvalidArgumentError("its plan names no backend");
+  for (const double figure : {plan.rate_per_s(), plan.fan_out(), plan.speed()}) {
+    if (!std::isfinite(figure) || figure < 0) {
+      return absl::InvalidArgumentError(
+          "its plan has a rate, fan-out or speed that is not a positive number");
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckCell(const Cell& cell) {
+  if (cell.delivered() > cell.expected()) {
+    return absl::InvalidArgumentError(absl::StrCat(cell.phase(), "/", cell.category(), " delivered ",
+                                                   cell.delivered(), " events where ", cell.expected(),
+                                                   " were expected"));
+  }
+  for (const HistogramData* data : {&cell.response(), &cell.service()}) {
+    if (absl::Status status = CheckHistogram(*data, "deliveries", cell.delivered()); !status.ok())
+      return status;
+  }
+  for (const HistogramData* data : {&cell.self_lag(), &cell.blocked()}) {
+    if (absl::Status status = CheckHistogram(*data, "offers", cell.offered()); !status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckBooks(const BooksRecord& books) {
+  if (absl::Status status = CheckNames(books.answers(), "answer", kAnswers); !status.ok()) return status;
+  if (absl::Status status = CheckNames(books.outcomes(), "outcome", kOutcomes); !status.ok()) return status;
+  uint64_t settled = 0;
+  for (const NamedCount& outcome : books.outcomes()) settled += outcome.count();
+  if (books.balanced() && books.routed() != settled + books.in_flight()) {
+    return absl::InvalidArgumentError("the books are called balanced and are not");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status WriteRunRecord(const RunRecord& record, const std::string& path) {
@@ -98,6 +157,8 @@ absl::Status WriteRunRecord(const RunRecord& record, const std::string& path) {
 }
 
 absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return Untrusted(path, "a directory, not a run record");
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened: ", std::strerror(errno)));
   const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
@@ -131,27 +192,11 @@ absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
 }
 
 absl::Status CheckRunRecord(const RunRecord& record) {
+  if (absl::Status status = CheckPlan(record.plan()); !status.ok()) return status;
   for (const Cell& cell : record.cells()) {
-    if (cell.delivered() > cell.expected()) {
-      return absl::InvalidArgumentError(absl::StrCat(cell.phase(), "/", cell.category(), " delivered ",
-                                                     cell.delivered(), " events where ", cell.expected(),
-                                                     " were expected"));
-    }
-    const std::pair<const HistogramData*, uint64_t> delivered[] = {{&cell.response(), cell.delivered()},
-                                                                   {&cell.service(), cell.delivered()}};
-    for (const auto& [data, expected] : delivered) {
-      if (absl::Status status = CheckHistogram(*data, "deliveries", expected); !status.ok()) return status;
-    }
-    for (const HistogramData* data : {&cell.self_lag(), &cell.blocked()}) {
-      if (absl::Status status = CheckHistogram(*data, "offers", cell.offered()); !status.ok()) return status;
-    }
+    if (absl::Status status = CheckCell(cell); !status.ok()) return status;
   }
-  uint64_t settled = 0;
-  for (const NamedCount& outcome : record.books().outcomes()) settled += outcome.count();
-  if (record.books().balanced() && record.books().routed() != settled + record.books().in_flight()) {
-    return absl::InvalidArgumentError("the books are called balanced and are not");
-  }
-  return absl::OkStatus();
+  return CheckBooks(record.books());
 }
 
 }  // namespace routebench::record

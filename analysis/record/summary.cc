@@ -1,0 +1,132 @@
+#include "analysis/record/summary.h"
+
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "analysis/record/format.h"
+#include "analysis/record/metrics.h"
+
+namespace routebench::record {
+namespace {
+
+std::string PayloadOf(const RunPlan& plan) {
+  const std::string most = FormatBytes(static_cast<double>(plan.payload_max_bytes()));
+  if (plan.payload_min_bytes() == plan.payload_max_bytes()) return most;
+  return absl::StrCat(FormatBytes(static_cast<double>(plan.payload_min_bytes())), " to ", most);
+}
+
+std::string Heading(const RunPlan& plan) {
+  std::string text = absl::StrCat(plan.backend(), ", ", plan.trace().empty() ? plan.pattern() : plan.trace());
+  if (!plan.level().empty()) absl::StrAppend(&text, " (", plan.level(), ")");
+  if (plan.loop() == "closed") {
+    absl::StrAppend(&text, ": closed loop, ", plan.outstanding(), " outstanding");
+  } else {
+    absl::StrAppend(&text, ": ", FormatValue(plan.rate_per_s(), Unit::kPerSecond), ", ", plan.arrivals(),
+                    " arrivals");
+  }
+  absl::StrAppend(&text, " for ", FormatNanos(static_cast<double>(plan.duration_ns())), "\n");
+  return text;
+}
+
+void AddLine(std::string& text, const char* name, const std::string& content) {
+  absl::StrAppendFormat(&text, "  %-10s %s\n", name, content);
+}
+
+std::string Labelled(const std::vector<Metric>& metrics, const char* name, const char* label) {
+  return absl::StrCat(label, " ", FormatMetric(*FindMetric(metrics, name)));
+}
+
+// "12 dropped_queue_full, 3 expired": every count but the one that means success.
+std::string Losses(const google::protobuf::RepeatedPtrField<NamedCount>& counts, const char* success) {
+  std::vector<std::string> losses;
+  for (const NamedCount& count : counts) {
+    if (count.count() > 0 && count.name() != success) {
+      losses.push_back(absl::StrCat(FormatCount(count.count()), " ", count.name()));
+    }
+  }
+  return absl::StrJoin(losses, ", ");
+}
+
+void AddLoad(const RunPlan& plan, std::string& text) {
+  AddLine(text, "load",
+          absl::StrCat("payload ", PayloadOf(plan), ", ", plan.publishers(), " publishing, ",
+                       plan.services_size(), " receiving, ", absl::StrFormat("%.2f", plan.fan_out()),
+                       " deliveries an event, seed ", plan.seed()));
+}
+
+void AddEvents(const RunRecord& record, const std::vector<Metric>& metrics, std::string& text) {
+  const MeasuredPart part = MeasuredPartOf(record);
+  AddLine(text, "events",
+          absl::StrCat("offered ", FormatCount(part.offered), ", delivered ", FormatCount(part.delivered),
+                       " of ", FormatCount(part.expected), " (", Labelled(metrics, "delivered_per_s", "rate"),
+                       "), lost ", FormatCount(part.missing())));
+  const std::string refused = Losses(record.books().answers(), "accepted");
+  if (!refused.empty()) AddLine(text, "refused", absl::StrCat(refused, " (warm-up included)"));
+  const std::string lost = Losses(record.books().outcomes(), "delivered");
+  if (!lost.empty()) AddLine(text, "lost", absl::StrCat(lost, " (warm-up included)"));
+  if (record.books().probe_out_of_order() > 0 || record.books().probe_duplicates() > 0) {
+    AddLine(text, "sequence",
+            absl::StrCat(FormatCount(record.books().probe_out_of_order()), " out of order, ",
+                         FormatCount(record.books().probe_duplicates()), " duplicates"));
+  }
+}
+
+void AddLatency(const std::vector<Metric>& metrics, std::string& text) {
+  AddLine(text, "response",
+          absl::StrJoin({Labelled(metrics, "p50", "p50"), Labelled(metrics, "p90", "p90"),
+                         Labelled(metrics, "p95", "p95"), Labelled(metrics, "p99", "p99"),
+                         Labelled(metrics, "p999", "p99.9"), Labelled(metrics, "max", "max")},
+                        "   "));
+  AddLine(text, "", Labelled(metrics, "jitter", "jitter (p99 - p50)"));
+  AddLine(text, "service", Labelled(metrics, "service_p99", "p99"));
+  AddLine(text, "generator",
+          absl::StrCat(Labelled(metrics, "self_lag_p99", "self-lag p99"), "   ",
+                       Labelled(metrics, "blocked_p99", "blocked in Publish p99")));
+}
+
+void AddCosts(const RunRecord& record, const std::vector<Metric>& metrics, std::string& text) {
+  AddLine(text, "per event",
+          absl::StrJoin({Labelled(metrics, "cpu_per_event", "CPU"),
+                         Labelled(metrics, "switches_per_event", "context switches"),
+                         Labelled(metrics, "run_queue_wait_per_event", "run-queue delay"),
+                         Labelled(metrics, "wire_bytes_per_event", "wire")},
+                        "   "));
+  for (const ProcessUsage& process : record.processes()) {
+    const auto known = [](bool is, const std::string& value) {
+      return is ? value : std::string("not known");
+    };
+    AddLine(text, process.role() == "publisher+receiver" ? "process" : process.role().c_str(),
+            absl::StrCat(
+                "CPU ",
+                known(process.has_cpu_user_ns() && process.has_cpu_system_ns(),
+                      absl::StrCat(FormatNanos(static_cast<double>(process.cpu_user_ns())), " user + ",
+                                   FormatNanos(static_cast<double>(process.cpu_system_ns())), " system")),
+                "   PSS ",
+                known(process.has_proportional_bytes(),
+                      FormatBytes(static_cast<double>(process.proportional_bytes()))),
+                "   peak ",
+                known(process.has_peak_resident_bytes(),
+                      FormatBytes(static_cast<double>(process.peak_resident_bytes())))));
+  }
+}
+
+}  // namespace
+
+std::string RenderSummary(const RunRecord& record) {
+  const std::vector<Metric> metrics = MetricsOf(record);
+  std::string text = Heading(record.plan());
+  AddLoad(record.plan(), text);
+  AddEvents(record, metrics, text);
+  AddLatency(metrics, text);
+  AddCosts(record, metrics, text);
+  const std::vector<std::string> reasons = InvalidReasons(record);
+  if (reasons.empty()) {
+    AddLine(text, "validity", absl::StrCat("valid, ", record.gates_size(), " gates passed"));
+  }
+  for (const std::string& reason : reasons) AddLine(text, "INVALID", reason);
+  return text;
+}
+
+}  // namespace routebench::record
