@@ -1,0 +1,582 @@
+#include "daemon/client/daemon_client.h"
+
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <deque>
+#include <utility>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+#include "daemon/client/calls.h"
+#include "daemon/client/greeting.h"
+#include "daemon/client/mailbox.h"
+#include "daemon/client/outbox.h"
+#include "daemon/client/outcomes.h"
+#include "daemon/client/wire_parcel.h"
+#include "daemon/transport/unix_socket.h"
+#include "daemon/wire/attribute_table.h"
+#include "daemon/wire/frames.h"
+#include "daemon/wire/handshake.h"
+#include "events/dispatch/service_gate.h"
+#include "events/dispatch/thread_timers.h"
+#include "events/dispatch/worker_pool.h"
+#include "events/mutex.h"
+#include "events/validation.h"
+
+namespace routebench {
+
+using daemon::Mailbox;
+using daemon::Outbox;
+using daemon::SharedAttributes;
+using dispatch::ServiceGate;
+using dispatch::WorkerPool;
+using transport::FrameReader;
+using transport::IoResult;
+using wire::FrameType;
+
+namespace {
+
+// For the farewell, when the deadline leaves less.
+constexpr Duration kFarewell = std::chrono::milliseconds(200);
+// Beyond the daemon's own deadline, before a client gives its answer up.
+constexpr Duration kAnswerGrace = std::chrono::seconds(1);
+
+Books BooksOf(const wire::Books& message) {
+  Books books;
+  books.routed = message.routed();
+  books.in_flight = message.in_flight();
+  for (int i = 0; i < message.outcomes_size() && i < static_cast<int>(kOutcomeCount); ++i) {
+    books.outcomes[static_cast<size_t>(i)] = message.outcomes(i);
+  }
+  return books;
+}
+
+}  // namespace
+
+class DaemonClient::Core : public std::enable_shared_from_this<Core> {
+ public:
+  Core(DaemonClientOptions options, std::unique_ptr<transport::ByteChannel> channel,
+       std::unique_ptr<FrameReader> reader, const wire::Welcome& welcome);
+  ~Core();
+
+  void Start(const std::shared_ptr<WorkerPool>& pool);
+
+  PublishResult Publish(const Event& event);
+  absl::Status Register(const ServiceSpec& service);
+  absl::Status Deregister(const std::string& service);
+  absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler);
+  absl::Status Unsubscribe(SubscriptionId subscription);
+  absl::StatusOr<RouterStatistics> Statistics();
+  absl::Status Drain(Duration deadline);
+  absl::Status Close(Duration deadline, WorkerPool& pool);
+  WireBytes wire_bytes() const { return {outbox_->bytes_sent(), bytes_received_.load()}; }
+
+  // The idle threads'. See SocketWait.
+  void WaitForWork();
+  void WakeOne() { eventfd_write(wake_, 1); }
+
+ private:
+  enum Polled : uint32_t { kWake, kReadable, kWritable };
+
+  void Poll(int operation, int descriptor, uint32_t events, Polled what);
+  void OnReadable();
+  bool ReadFrames();
+  bool OnFrame(std::string_view frame);
+  bool OnDeliver(std::string_view frame);
+  bool OnDefineAttributes(std::string_view frame);
+  bool OnEventOutcome(std::string_view frame);
+  bool OnProgressRequest(std::string_view frame);
+  bool OnControl(std::string_view frame);
+  void OnEnd(std::string reason);
+  void AddMailbox(SubscriptionId id, const SubscriptionSpec& spec, Handler handler,
+                  std::shared_ptr<ServiceGate> gate);
+  std::vector<std::shared_ptr<Mailbox>> TakeMailboxes(const std::string* service);
+  void ScheduleOutcomes();
+
+  absl::StatusOr<wire::Reply> Call(wire::ClientControl& control,
+                                   daemon::Calls::OnSuccess on_success = nullptr,
+                                   TimePoint due = TimePoint::max());
+
+  const DaemonClientOptions options_;
+  const std::unique_ptr<Timers> own_timers_;
+  Timers& timers_;
+  const std::unique_ptr<transport::ByteChannel> channel_;
+  const int epoll_;
+  const int wake_;
+  const int writable_;  // the channel's descriptor once more: polled for room by itself
+
+  std::array<std::atomic<uint64_t>, kPublishResultCount> answers_{};
+  std::atomic<uint64_t> bytes_received_{0};
+  std::atomic<bool> closing_{false};
+  std::atomic<bool> eager_{false};
+  daemon::WireParcelPool parcels_;
+  const std::shared_ptr<daemon::Calls> calls_ = std::make_shared<daemon::Calls>();
+  const std::shared_ptr<daemon::Outcomes> outcomes_;
+  const std::shared_ptr<Outbox> outbox_;
+  std::weak_ptr<WorkerPool> pool_;
+
+  // The reader's: of the thread that was given the readable event, until it polls again.
+  const std::unique_ptr<FrameReader> in_;
+  std::deque<SharedAttributes> defined_;  // by the daemon: number - 1
+  size_t defined_bytes_ = 0;
+  absl::flat_hash_map<SubscriptionId, std::shared_ptr<Mailbox>> mailboxes_;
+  SubscriptionId last_id_ = 0;
+  Mailbox* last_mailbox_ = nullptr;  // of last_id_
+  bool outcomes_added_ = false;
+  std::string farewell_;  // the daemon's
+
+  Mutex mutex_;
+  CondVar ended_changed_;
+  bool ended_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::flat_hash_map<std::string, std::shared_ptr<ServiceGate>> services_ ABSL_GUARDED_BY(mutex_);
+  absl::btree_map<SubscriptionId, std::shared_ptr<Mailbox>> living_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Waits for the socket and for wake-ups; what the socket brings is read here.
+class DaemonClient::SocketWait final : public dispatch::IdleWait {
+ public:
+  explicit SocketWait(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+  void Wait() override { core_->WaitForWork(); }
+  void WakeOne() override { core_->WakeOne(); }
+
+ private:
+  const std::shared_ptr<Core> core_;
+};
+
+DaemonClient::Core::Core(DaemonClientOptions options, std::unique_ptr<transport::ByteChannel> channel,
+                         std::unique_ptr<FrameReader> reader, const wire::Welcome& welcome)
+    : options_(std::move(options)),
+      own_timers_(options_.timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
+      timers_(options_.timers == nullptr ? *own_timers_ : *options_.timers),
+      channel_(std::move(channel)),
+      epoll_(epoll_create1(EPOLL_CLOEXEC)),
+      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)),
+      writable_(dup(channel_->descriptor())),
+      outcomes_(std::make_shared<daemon::Outcomes>(options_.router.outcome_sink)),
+      outbox_(std::make_shared<Outbox>(
+          *channel_,
+          daemon::OutboxOptions{
+              .window_bytes = welcome.publish_window_bytes(),
+              .interned_attributes = (welcome.features() & wire::kInternedAttributes) != 0,
+              .report_delivered = options_.router.outcome_sink != nullptr && options_.router.report_delivered,
+              .remember = options_.router.outcome_sink != nullptr,
+              .publish_timeout = options_.router.publish_timeout},
+          *options_.clock, timers_,
+          [this] { Poll(EPOLL_CTL_MOD, writable_, EPOLLOUT | EPOLLONESHOT, kWritable); })),
+      in_(std::move(reader)) {
+  Poll(EPOLL_CTL_ADD, wake_, EPOLLIN, kWake);
+  Poll(EPOLL_CTL_ADD, writable_, EPOLLONESHOT, kWritable);
+}
+
+DaemonClient::Core::~Core() {
+  close(epoll_);
+  close(wake_);
+  close(writable_);
+}
+
+void DaemonClient::Core::Poll(int operation, int descriptor, uint32_t events, Polled what) {
+  epoll_event event = {};
+  event.events = events;
+  event.data.u32 = what;
+  epoll_ctl(epoll_, operation, descriptor, &event);
+}
+
+void DaemonClient::Core::Start(const std::shared_ptr<WorkerPool>& pool) {
+  pool_ = pool;
+  Poll(EPOLL_CTL_ADD, channel_->descriptor(), EPOLLIN | EPOLLONESHOT, kReadable);
+}
+
+// ---- Receiving
+
+void DaemonClient::Core::WaitForWork() {
+  epoll_event event;
+  if (epoll_wait(epoll_, &event, 1, -1) != 1) return;
+  switch (event.data.u32) {
+    case kWake: {
+      eventfd_t count;
+      eventfd_read(wake_, &count);
+      return;
+    }
+    case kReadable:
+      return OnReadable();
+    default:
+      // A hang-up shows here without having been asked for; the reader deals with it.
+      if ((event.events & EPOLLOUT) != 0) outbox_->OnWritable();
+  }
+}
+
+// One read, and every frame in it; then the next thread may read while this one runs a handler.
+void DaemonClient::Core::OnReadable() {
+  const IoResult result = in_->Fill(*channel_);
+  if (result.status == IoResult::Status::kEnd || result.status == IoResult::Status::kFailed) {
+    return OnEnd(farewell_.empty() ? "the daemon has gone" : farewell_);
+  }
+  bytes_received_.fetch_add(result.bytes, std::memory_order_relaxed);
+  const bool understood = ReadFrames();
+  if (std::exchange(outcomes_added_, false)) ScheduleOutcomes();
+  if (!understood) {
+    channel_->Shutdown();
+    return OnEnd("the daemon broke the protocol");
+  }
+  Poll(EPOLL_CTL_MOD, channel_->descriptor(), EPOLLIN | EPOLLONESHOT, kReadable);
+}
+
+bool DaemonClient::Core::ReadFrames() {
+  std::string_view frame;
+  FrameReader::Result next;
+  while ((next = in_->Next(&frame)) == FrameReader::Result::kFrame) {
+    if (!OnFrame(frame)) return false;
+  }
+  if (last_mailbox_ != nullptr) last_mailbox_->ReportUrgent();
+  return next != FrameReader::Result::kTooLong;
+}
+
+bool DaemonClient::Core::OnFrame(std::string_view frame) {
+  wire::Prefix prefix;
+  if (!wire::LoadFront(frame, &prefix)) return false;
+  switch (prefix.type) {
+    case FrameType::kDeliver:
+      return OnDeliver(frame);
+    case FrameType::kDefineAttributes:
+      return OnDefineAttributes(frame);
+    case FrameType::kPublishCredit: {
+      wire::PublishCredit credit;
+      return wire::LoadExactly(frame, &credit) && outbox_->OnCredit(credit);
+    }
+    case FrameType::kEventOutcome:
+      return OnEventOutcome(frame);
+    case FrameType::kProgressRequest:
+      return OnProgressRequest(frame);
+    case FrameType::kControl:
+      return OnControl(frame);
+    default:
+      return false;
+  }
+}
+
+bool DaemonClient::Core::OnDeliver(std::string_view frame) {
+  wire::DeliverPrefix prefix;
+  wire::EventView view;
+  if (!wire::LoadFront(frame, &prefix) || !wire::ParseEvent(frame.substr(sizeof prefix), &view)) return false;
+  if (prefix.subscription != last_id_) {
+    if (last_mailbox_ != nullptr) last_mailbox_->ReportUrgent();
+    const auto mailbox = mailboxes_.find(prefix.subscription);
+    if (mailbox == mailboxes_.end()) return false;
+    last_id_ = prefix.subscription;
+    last_mailbox_ = mailbox->second.get();
+  }
+  const SharedAttributes* interned = nullptr;
+  SharedAttributes own;
+  if (const uint32_t number = view.header.attributes_number; number != 0) {
+    if (number > defined_.size()) return false;
+    interned = &defined_[number - 1];
+  } else if (!view.attributes.empty()) {
+    auto attributes = std::make_shared<Attributes>();
+    if (!DecodeAttributes(view.attributes, attributes.get())) return false;
+    own = std::move(attributes);
+  }
+  const bool report_delivered = (prefix.prefix.flags & wire::kReportDelivered) != 0;
+  return last_mailbox_->OnDelivery(view, interned, std::move(own), report_delivered);
+}
+
+bool DaemonClient::Core::OnDefineAttributes(std::string_view frame) {
+  wire::DefineAttributes define;
+  if (!wire::LoadFront(frame, &define)) return false;
+  defined_bytes_ += frame.size() - sizeof define;
+  auto attributes = std::make_shared<Attributes>();
+  if (define.number != defined_.size() + 1 || define.number > wire::kMaxSets ||
+      defined_bytes_ > wire::kMaxSetBytes ||
+      !DecodeAttributes(frame.substr(sizeof define), attributes.get())) {
+    return false;
+  }
+  defined_.push_back(std::move(attributes));
+  return true;
+}
+
+bool DaemonClient::Core::OnEventOutcome(std::string_view frame) {
+  wire::EventOutcome outcome;
+  if (!wire::LoadExactly(frame, &outcome) || outcome.outcome >= kOutcomeCount) return false;
+  outcomes_->Add(
+      {outcome.event, outcome.sequence, outcome.subscription, static_cast<Outcome>(outcome.outcome)});
+  outcomes_added_ = true;
+  return true;
+}
+
+bool DaemonClient::Core::OnProgressRequest(std::string_view frame) {
+  wire::ProgressRequest request;
+  if (!wire::LoadExactly(frame, &request)) return false;
+  eager_.store((request.prefix.flags & wire::kEager) != 0);
+  for (const auto& [id, mailbox] : mailboxes_) mailbox->Report();
+  outbox_->Append([&](transport::FrameWriter& out) {
+    wire::ProgressDone done;
+    done.number = request.number;
+    wire::Store(done, out.Append(sizeof done));
+  });
+  outbox_->Flush();
+  return true;
+}
+
+bool DaemonClient::Core::OnControl(std::string_view frame) {
+  wire::BrokerControl control;
+  const std::string_view body = frame.substr(sizeof(wire::Prefix));
+  if (!control.ParseFromArray(body.data(), static_cast<int>(body.size()))) return false;
+  if (control.has_goodbye()) {
+    farewell_ = absl::StrCat("the daemon ended the connection: ", control.goodbye().error(),
+                             control.goodbye().detail().empty() ? "" : ": ", control.goodbye().detail());
+    return true;
+  }
+  return control.has_reply() && calls_->OnReply(control.request(), control.reply());
+}
+
+void DaemonClient::Core::OnEnd(std::string reason) {
+  for (const Outbox::Uncredited& lost : outbox_->Close()) {
+    outcomes_->Add(
+        {lost.event, lost.sequence, 0, closing_.load() ? Outcome::kDroppedClosed : Outcome::kLostWithPeer});
+  }
+  ScheduleOutcomes();
+  calls_->FailAll(std::move(reason));
+  MutexLock lock(mutex_);
+  ended_ = true;
+  ended_changed_.NotifyAll();
+}
+
+void DaemonClient::Core::ScheduleOutcomes() {
+  if (options_.router.outcome_sink == nullptr) return;
+  if (const auto pool = pool_.lock()) pool->Schedule(outcomes_);
+}
+
+// ---- The router
+
+PublishResult DaemonClient::Core::Publish(const Event& event) {
+  PublishResult result = Validate(event, options_.router.max_body_bytes);
+  if (result == PublishResult::kAccepted) result = outbox_->Publish(event);
+  answers_[static_cast<size_t>(result)].fetch_add(1, std::memory_order_relaxed);
+  return result;
+}
+
+absl::StatusOr<wire::Reply> DaemonClient::Core::Call(wire::ClientControl& control,
+                                                     daemon::Calls::OnSuccess on_success, TimePoint due) {
+  if (closing_.load() && !control.has_drain()) return absl::UnavailableError("the client is closed");
+  control.set_request(calls_->Start(std::move(on_success)));
+  outbox_->SendControl(control);
+  return due == TimePoint::max() ? calls_->Await(control.request())
+                                 : calls_->AwaitUntil(control.request(), due, timers_);
+}
+
+absl::Status DaemonClient::Core::Register(const ServiceSpec& service) {
+  if (absl::Status status = Validate(service); !status.ok()) return status;
+  wire::ClientControl control;
+  wire::Register* const message = control.mutable_register_service();
+  message->set_id(service.id);
+  message->set_type(service.type);
+  message->set_instance(service.instance);
+  message->set_supports(service.supports.bits());
+  message->set_max_concurrent(service.max_concurrent);
+  const auto reply = Call(control);
+  if (!reply.ok()) return reply.status();
+  MutexLock lock(mutex_);
+  services_[service.id] =
+      service.max_concurrent == 0 ? nullptr : std::make_shared<ServiceGate>(service.max_concurrent);
+  return absl::OkStatus();
+}
+
+absl::Status DaemonClient::Core::Deregister(const std::string& service) {
+  {
+    MutexLock lock(mutex_);
+    if (!ended_ && services_.erase(service) == 0) {
+      return absl::NotFoundError(absl::StrCat("no service ", service, " is registered here"));
+    }
+  }
+  const auto ended = TakeMailboxes(&service);
+  for (const auto& mailbox : ended) mailbox->End(Outcome::kDroppedUnsubscribed);
+  wire::ClientControl control;
+  control.mutable_deregister()->set_id(service);
+  const auto reply = Call(control, [this, &ended](const wire::Reply&) {
+    for (const auto& mailbox : ended) mailboxes_.erase(mailbox->id());
+    last_id_ = 0;
+    last_mailbox_ = nullptr;
+  });
+  for (const auto& mailbox : ended) mailbox->AwaitHandlers();
+  return reply.status();
+}
+
+absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(const SubscriptionSpec& spec, Handler handler) {
+  if (absl::Status status = Validate(spec); !status.ok()) return status;
+  if (handler == nullptr) return absl::InvalidArgumentError("a subscription needs a handler");
+  std::shared_ptr<ServiceGate> gate;
+  {
+    MutexLock lock(mutex_);
+    if (const auto service = services_.find(spec.service); service != services_.end()) gate = service->second;
+  }
+  wire::ClientControl control;
+  wire::Subscribe* const message = control.mutable_subscribe();
+  message->set_service(spec.service);
+  for (const Filter& filter : spec.filters) {
+    wire::Filter* const entry = message->add_filters();
+    entry->set_kinds(filter.kinds.bits());
+    entry->set_priorities(filter.priorities.bits());
+  }
+  message->set_capacity(spec.capacity);
+  message->set_full_policy(static_cast<uint32_t>(spec.full_policy));
+  message->set_block_deadline_nanos(spec.block_deadline.count());
+  message->set_order(static_cast<uint32_t>(spec.order));
+  message->set_concurrency(spec.concurrency);
+  const auto reply = Call(control, [&](const wire::Reply& answer) {
+    AddMailbox(answer.subscription(), spec, std::move(handler), std::move(gate));
+  });
+  if (!reply.ok()) return reply.status();
+  return reply->subscription();
+}
+
+void DaemonClient::Core::AddMailbox(SubscriptionId id, const SubscriptionSpec& spec, Handler handler,
+                                    std::shared_ptr<ServiceGate> gate) {
+  const auto mailbox =
+      std::make_shared<Mailbox>(dispatch::SubscriberOptions{id, spec, std::move(handler), std::move(gate)},
+                                daemon::MailboxContext{.pool = pool_,
+                                                       .clock = options_.clock,
+                                                       .timers = &timers_,
+                                                       .outbox = outbox_.get(),
+                                                       .parcels = &parcels_,
+                                                       .eager = &eager_,
+                                                       .owner = shared_from_this()});
+  mailboxes_.emplace(id, mailbox);
+  MutexLock lock(mutex_);
+  living_.emplace(id, mailbox);
+}
+
+// Of one service, or all.
+std::vector<std::shared_ptr<Mailbox>> DaemonClient::Core::TakeMailboxes(const std::string* service) {
+  std::vector<std::shared_ptr<Mailbox>> taken;
+  MutexLock lock(mutex_);
+  for (auto it = living_.begin(); it != living_.end();) {
+    if (service != nullptr && it->second->spec().service != *service) {
+      ++it;
+      continue;
+    }
+    taken.push_back(std::move(it->second));
+    it = living_.erase(it);
+  }
+  return taken;
+}
+
+absl::Status DaemonClient::Core::Unsubscribe(SubscriptionId subscription) {
+  std::shared_ptr<Mailbox> mailbox;
+  {
+    MutexLock lock(mutex_);
+    const auto it = living_.find(subscription);
+    if (it == living_.end()) return absl::NotFoundError(absl::StrCat("no subscription ", subscription));
+    mailbox = std::move(it->second);
+    living_.erase(it);
+  }
+  mailbox->End(Outcome::kDroppedUnsubscribed);
+  wire::ClientControl control;
+  control.mutable_unsubscribe()->set_subscription(subscription);
+  const auto reply = Call(control, [this, subscription](const wire::Reply&) {
+    mailboxes_.erase(subscription);
+    last_id_ = 0;
+    last_mailbox_ = nullptr;
+  });
+  mailbox->AwaitHandlers();
+  return reply.status();
+}
+
+absl::StatusOr<RouterStatistics> DaemonClient::Core::Statistics() {
+  wire::ClientControl control;
+  control.mutable_statistics();
+  const auto reply = Call(control);
+  if (!reply.ok()) return reply.status();
+  RouterStatistics statistics;
+  for (size_t i = 0; i < kPublishResultCount; ++i) statistics.answers[i] = answers_[i].load();
+  statistics.books = BooksOf(reply->statistics().books());
+  for (const wire::Statistics::Subscription& entry : reply->statistics().subscriptions()) {
+    statistics.subscriptions.push_back({entry.id(), entry.service(), BooksOf(entry.books())});
+  }
+  return statistics;
+}
+
+absl::Status DaemonClient::Core::Drain(Duration deadline) {
+  wire::ClientControl control;
+  control.mutable_drain()->set_deadline_nanos(deadline.count());
+  const auto reply = Call(control, nullptr, options_.clock->Now() + deadline + kAnswerGrace);
+  outcomes_->Deliver();
+  return reply.status();
+}
+
+absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
+  {
+    MutexLock lock(mutex_);
+    if (std::exchange(closed_, true)) return absl::OkStatus();
+  }
+  const TimePoint end = std::chrono::steady_clock::now() + deadline;
+  outbox_->StopPublishing();
+  const absl::Status drained = deadline > Duration::zero() ? Drain(deadline) : absl::OkStatus();
+  closing_.store(true);
+  for (const auto& mailbox : TakeMailboxes(nullptr)) mailbox->End(Outcome::kDroppedClosed);
+  wire::ClientControl control;
+  control.mutable_goodbye();
+  outbox_->SendControl(control);
+  {
+    MutexLock lock(mutex_);
+    const TimePoint farewell = std::max(end, std::chrono::steady_clock::now() + kFarewell);
+    while (!ended_ && ended_changed_.WaitUntil(mutex_, farewell)) {
+    }
+  }
+  channel_->Shutdown();
+  pool.Stop(std::max(Duration::zero(), Duration(end - std::chrono::steady_clock::now())));
+  calls_->FailAll("the client is closed");
+  outcomes_->Deliver();
+  mailboxes_.clear();  // nobody reads any more
+  return absl::IsUnavailable(drained) ? absl::OkStatus() : drained;
+}
+
+// ----
+
+absl::StatusOr<std::unique_ptr<DaemonClient>> DaemonClient::Connect(DaemonClientOptions options) {
+  auto channel = transport::DialUnix(options.socket_path);
+  if (!channel.ok()) return channel.status();
+  auto reader = std::make_unique<FrameReader>(wire::MaxFrameBytes(options.router.max_body_bytes));
+  const auto welcome = daemon::Greet(**channel, *reader,
+                                     wire::MakeHello(wire::TimeDomain::OfThisProcess(), options.name,
+                                                     options.router.outcome_sink != nullptr),
+                                     options.connect_timeout);
+  if (!welcome.ok()) return welcome.status();
+  options.router.max_body_bytes = std::min<size_t>(options.router.max_body_bytes, welcome->max_body_bytes());
+  const uint32_t handlers = std::max(1u, options.router.handler_threads);
+  const auto core =
+      std::make_shared<Core>(std::move(options), *std::move(channel), std::move(reader), *welcome);
+  // One more than run handlers, so that the socket is read even when all of those are stuck.
+  const auto pool = std::make_shared<WorkerPool>(
+      dispatch::WorkerPoolOptions{.threads = handlers + 1, .running = handlers, .name = "daemon-client"},
+      std::make_unique<SocketWait>(core));
+  core->Start(pool);
+  return std::unique_ptr<DaemonClient>(new DaemonClient(core, pool));
+}
+
+DaemonClient::DaemonClient(std::shared_ptr<Core> core, std::shared_ptr<WorkerPool> pool)
+    : core_(std::move(core)), pool_(std::move(pool)) {}
+
+DaemonClient::~DaemonClient() { core_->Close(Duration::zero(), *pool_).IgnoreError(); }
+
+PublishResult DaemonClient::Publish(const Event& event) { return core_->Publish(event); }
+absl::Status DaemonClient::Register(const ServiceSpec& service) { return core_->Register(service); }
+absl::Status DaemonClient::Deregister(const std::string& service) { return core_->Deregister(service); }
+absl::StatusOr<SubscriptionId> DaemonClient::Subscribe(const SubscriptionSpec& spec, Handler handler) {
+  return core_->Subscribe(spec, std::move(handler));
+}
+absl::Status DaemonClient::Unsubscribe(SubscriptionId subscription) {
+  return core_->Unsubscribe(subscription);
+}
+absl::StatusOr<RouterStatistics> DaemonClient::Statistics() { return core_->Statistics(); }
+absl::Status DaemonClient::Drain(Duration deadline) { return core_->Drain(deadline); }
+absl::Status DaemonClient::Close(Duration deadline) { return core_->Close(deadline, *pool_); }
+WireBytes DaemonClient::wire_bytes() const { return core_->wire_bytes(); }
+
+}  // namespace routebench

@@ -1,0 +1,2 @@
+// Boost.Asio itself, compiled once.
+#include <boost/asio/impl/src.hpp>

@@ -1,0 +1,475 @@
+#include "daemon/server/broker.h"
+
+#include <algorithm>
+#include <future>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/post.hpp>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/btree_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "daemon/server/loop_timers.h"
+#include "daemon/server/session.h"
+#include "daemon/transport/unix_socket.h"
+
+namespace routebench::daemon {
+
+namespace asio = boost::asio;
+using boost::system::error_code;
+using wire::ProtocolError;
+
+namespace {
+
+// How long a question waits for peers that do not answer.
+constexpr Duration kInquiryTimeout = std::chrono::seconds(1);
+// Taken from the listener at once, so that a flood of peers does not stop the events.
+constexpr int kAcceptsAtOnce = 16;
+
+}  // namespace
+
+// A session and its polls. Shared with the handlers of the polls: they outlive a dropped session.
+struct Connection {
+  Connection(asio::io_context& loop, const Session::Shared& shared,
+             std::unique_ptr<transport::ByteChannel> channel, uint32_t number, pid_t pid)
+      : session(shared, std::move(channel), number, pid), descriptor(loop, session.channel().descriptor()) {}
+  ~Connection() {
+    if (descriptor.is_open()) descriptor.release();  // the channel closes it
+  }
+
+  Session session;
+  asio::posix::stream_descriptor descriptor;
+  bool dropped = false;
+  bool writing = false;           // polled for room
+  uint64_t written_at_check = 0;  // by the last check for a stall
+  bool eager = false;             // was asked to report whenever it is quiet
+};
+
+class Broker::Loop final : public SessionHost {
+ public:
+  Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener);
+  ~Loop() override { Stop(); }
+
+  absl::Status Drain(Duration deadline);
+  void Stop();
+  RouterStatistics Statistics();
+  BrokerCounters Counters();
+
+ private:
+  using ConnectionPtr = std::shared_ptr<Connection>;
+  // A question to all peers for what they have not reported.
+  struct Inquiry {
+    absl::btree_set<uint32_t> missing;
+    std::function<void()> done;
+  };
+  // Who waits until everything is settled.
+  struct Drainer {
+    std::function<bool()> quiet;
+    std::function<void(bool)> done;
+  };
+
+  void OnDirty(Session& session) override;
+  void OnStatisticsRequest(Session& session, uint64_t request) override;
+  void OnDrainRequest(Session& session, uint64_t request, TimePoint deadline) override;
+  void OnProgressDone(Session& session, uint32_t number) override;
+  void OnEstablished(Session& session) override;
+
+  void AcceptNext();
+  void AcceptAll();
+  void Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error);
+  void ReadNext(const ConnectionPtr& connection);
+  void OnReadable(const ConnectionPtr& connection);
+  void WriteNext(const ConnectionPtr& connection);
+  void CheckStall(uint32_t number);
+  void WorkOnDirty();
+  void Work(const ConnectionPtr& connection);
+  void Drop(const ConnectionPtr& connection, const Session::End& end);
+  ConnectionPtr Find(uint32_t number) const;
+
+  void Inquire(std::function<void()> done);
+  void Answered(uint32_t inquiry, uint32_t session);
+  void AddDrainer(Drainer drainer, TimePoint deadline);
+  void CheckDrainers();
+  void SetEager(bool eager);
+  void Schedule(TimePoint due, absl::AnyInvocable<void()> callback);
+
+  void CloseAll();
+  template <typename Call>
+  auto OnLoop(Call call);
+  void Log(const std::string& line) {
+    if (options_.log) options_.log(line);
+  }
+
+  const BrokerOptions options_;
+  const wire::TimeDomain domain_ = wire::TimeDomain::OfThisProcess();
+  asio::io_context io_{1};
+  asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
+  std::unique_ptr<transport::UnixListener> listener_;
+  asio::posix::stream_descriptor listening_;
+  const std::unique_ptr<Timers> timers_;
+
+  EventStore store_;
+  Exchange exchange_;
+  const Session::Shared shared_;
+  BrokerCounters counters_;
+  uint32_t last_session_ = 0;
+  absl::btree_map<uint32_t, ConnectionPtr> connections_;
+  std::vector<uint32_t> dirty_;
+  std::vector<uint32_t> working_;
+  bool work_posted_ = false;
+
+  absl::btree_map<uint32_t, Inquiry> inquiries_;
+  uint32_t last_inquiry_ = 0;
+  absl::btree_map<uint64_t, Drainer> drainers_;
+  uint64_t last_drainer_ = 0;
+  bool eager_ = false;
+
+  std::thread thread_;
+  RouterStatistics final_;  // once the thread has ended
+};
+
+Broker::Loop::Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener)
+    : options_(std::move(options)),
+      listener_(std::move(listener)),
+      listening_(io_, listener_->descriptor()),
+      timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
+      exchange_(*options_.clock, *timers_),
+      shared_{exchange_, store_, *this, options_.limits, domain_} {
+  AcceptNext();
+  thread_ = std::thread([this] { io_.run(); });
+}
+
+template <typename Call>
+auto Broker::Loop::OnLoop(Call call) {
+  std::packaged_task<decltype(call())()> task(std::move(call));
+  auto result = task.get_future();
+  asio::post(io_, std::move(task));
+  return result.get();
+}
+
+// ---- Connections
+
+void Broker::Loop::AcceptNext() {
+  listening_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const error_code& error) {
+    if (error) return;
+    AcceptAll();
+    AcceptNext();
+  });
+}
+
+void Broker::Loop::AcceptAll() {
+  exchange_.UpdateTime();
+  for (int i = 0; i < kAcceptsAtOnce; ++i) {
+    pid_t pid = 0;
+    auto channel = listener_->Accept(&pid);
+    if (!channel.ok()) {
+      ++counters_.ended[static_cast<size_t>(ProtocolError::kOtherUser)];
+      Log(absl::StrCat("event=peer_refused reason=other_user detail=\"", channel.status().message(), "\""));
+      return;
+    }
+    if (*channel == nullptr) return;
+    ++counters_.accepted;
+    if (connections_.size() >= options_.limits.max_sessions) {
+      Refuse(*std::move(channel), pid, ProtocolError::kTooManySessions);
+      continue;
+    }
+    const uint32_t number = ++last_session_;
+    auto connection = std::make_shared<Connection>(io_, shared_, *std::move(channel), number, pid);
+    connections_.emplace(number, connection);
+    exchange_.AddPeer(connection->session);
+    Schedule(exchange_.now() + options_.limits.stall_timeout, [this, number] {
+      const ConnectionPtr late = Find(number);
+      if (late != nullptr && !late->session.established()) {
+        Drop(late, {ProtocolError::kHandshakeTimeout, false, "no greeting in time"});
+      }
+    });
+    ReadNext(connection);
+  }
+}
+
+void Broker::Loop::Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error) {
+  ++counters_.ended[static_cast<size_t>(error)];
+  Session(shared_, std::move(channel), 0, pid).SayEnd({error, false, {}});
+  Log(absl::StrFormat("event=peer_refused pid=%d reason=%s", pid, wire::Name(error)));
+}
+
+void Broker::Loop::OnEstablished(Session& session) {
+  ++counters_.established;
+  Log(absl::StrFormat("event=peer_connected session=%u pid=%d name=\"%s\"", session.number(), session.pid(),
+                      session.name()));
+}
+
+Broker::Loop::ConnectionPtr Broker::Loop::Find(uint32_t number) const {
+  const auto it = connections_.find(number);
+  return it == connections_.end() ? nullptr : it->second;
+}
+
+void Broker::Loop::ReadNext(const ConnectionPtr& connection) {
+  connection->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
+                                    [this, connection](const error_code& error) {
+                                      if (!error && !connection->dropped) OnReadable(connection);
+                                    });
+}
+
+void Broker::Loop::OnReadable(const ConnectionPtr& connection) {
+  exchange_.UpdateTime();
+  const Session::MaybeEnd end = connection->session.Read();
+  if (end.has_value()) {
+    Drop(connection, *end);
+  } else {
+    ReadNext(connection);
+  }
+  if (!drainers_.empty()) CheckDrainers();
+}
+
+void Broker::Loop::WriteNext(const ConnectionPtr& connection) {
+  if (std::exchange(connection->writing, true)) return;
+  connection->written_at_check = connection->session.written();
+  Schedule(exchange_.now() + options_.limits.stall_timeout,
+           [this, number = connection->session.number()] { CheckStall(number); });
+  connection->descriptor.async_wait(asio::posix::stream_descriptor::wait_write,
+                                    [this, connection](const error_code& error) {
+                                      if (error || connection->dropped) return;
+                                      connection->writing = false;
+                                      exchange_.UpdateTime();
+                                      Work(connection);
+                                    });
+}
+
+void Broker::Loop::CheckStall(uint32_t number) {
+  const ConnectionPtr connection = Find(number);
+  if (connection == nullptr || !connection->writing) return;
+  if (connection->session.written() == connection->written_at_check) {
+    Drop(connection, {ProtocolError::kStalled, false, "did not read what waits for it"});
+  }
+}
+
+void Broker::Loop::OnDirty(Session& session) {
+  dirty_.push_back(session.number());
+  if (std::exchange(work_posted_, true)) return;
+  // Behind the handlers that are ready now: what they bring is written together.
+  asio::post(io_, [this] { WorkOnDirty(); });
+}
+
+void Broker::Loop::WorkOnDirty() {
+  work_posted_ = false;
+  working_.swap(dirty_);
+  for (const uint32_t number : working_) {
+    if (const auto it = connections_.find(number); it != connections_.end()) Work(ConnectionPtr(it->second));
+  }
+  working_.clear();
+}
+
+void Broker::Loop::Work(const ConnectionPtr& connection) {
+  if (eager_ && !connection->eager && connection->session.established()) {
+    connection->eager = true;
+    connection->session.RequestProgress(0, true);
+  }
+  if (const Session::MaybeEnd end = connection->session.Work(); end.has_value())
+    return Drop(connection, *end);
+  if (connection->session.wants_write()) WriteNext(connection);
+}
+
+void Broker::Loop::Drop(const ConnectionPtr& connection, const Session::End& end) {
+  Session& session = connection->session;
+  if (std::exchange(connection->dropped, true)) return;
+  if (end.orderly) {
+    ++counters_.left;
+  } else {
+    ++counters_.ended[static_cast<size_t>(end.error)];
+  }
+  Log(absl::StrFormat("event=%s session=%u pid=%d reason=%s%s",
+                      session.established() ? "peer_gone" : "peer_refused", session.number(), session.pid(),
+                      end.orderly ? "goodbye" : wire::Name(end.error),
+                      end.detail.empty() ? "" : absl::StrCat(" detail=\"", end.detail, "\"")));
+  const bool stopping = end.error == ProtocolError::kShutdown;
+  const Outcome outcome = end.orderly || stopping ? Outcome::kDroppedClosed : Outcome::kLostWithPeer;
+  session.Abandon(outcome);
+  exchange_.RemovePeer(session, outcome);
+  session.SayEnd(end);
+  connection->descriptor.release();
+  connections_.erase(session.number());
+  for (auto it = inquiries_.begin(); it != inquiries_.end();) Answered((it++)->first, session.number());
+  if (!drainers_.empty()) CheckDrainers();
+}
+
+// ---- Questions
+
+void Broker::Loop::Schedule(TimePoint due, absl::AnyInvocable<void()> callback) {
+  timers_->Schedule(due, [this, callback = std::move(callback)]() mutable {
+    exchange_.UpdateTime();
+    callback();
+  });
+}
+
+void Broker::Loop::Inquire(std::function<void()> done) {
+  Inquiry inquiry;
+  const uint32_t number = ++last_inquiry_;
+  for (const auto& [session, connection] : connections_) {
+    if (!Exchange::HasUnanswered(connection->session)) continue;
+    inquiry.missing.insert(session);
+    connection->session.RequestProgress(number, connection->eager);
+  }
+  if (inquiry.missing.empty()) return done();
+  inquiry.done = std::move(done);
+  inquiries_.emplace(number, std::move(inquiry));
+  Schedule(exchange_.now() + kInquiryTimeout, [this, number] {
+    const auto late = inquiries_.find(number);
+    if (late == inquiries_.end()) return;
+    const auto finish = std::move(late->second.done);
+    inquiries_.erase(late);
+    finish();
+  });
+}
+
+void Broker::Loop::Answered(uint32_t number, uint32_t session) {
+  const auto it = inquiries_.find(number);
+  if (it == inquiries_.end() || it->second.missing.erase(session) == 0 || !it->second.missing.empty()) return;
+  const auto done = std::move(it->second.done);
+  inquiries_.erase(it);
+  done();
+}
+
+void Broker::Loop::OnProgressDone(Session& session, uint32_t number) { Answered(number, session.number()); }
+
+void Broker::Loop::OnStatisticsRequest(Session& session, uint64_t request) {
+  Inquire([this, number = session.number(), request] {
+    if (const ConnectionPtr asker = Find(number)) asker->session.Reply(request, exchange_.Statistics());
+  });
+}
+
+void Broker::Loop::OnDrainRequest(Session& session, uint64_t request, TimePoint deadline) {
+  const uint32_t number = session.number();
+  AddDrainer({.quiet =
+                  [this, number] {
+                    const ConnectionPtr asker = Find(number);
+                    return asker == nullptr || asker->session.quiet();
+                  },
+              .done =
+                  [this, number, request](bool quiet) {
+                    const ConnectionPtr asker = Find(number);
+                    if (asker == nullptr) return;
+                    asker->session.Reply(
+                        request, quiet ? absl::OkStatus()
+                                       : absl::DeadlineExceededError(absl::StrCat(asker->session.unsettled(),
+                                                                                  " events are in flight")));
+                  }},
+             deadline);
+}
+
+void Broker::Loop::AddDrainer(Drainer drainer, TimePoint deadline) {
+  if (drainer.quiet()) return drainer.done(true);
+  const uint64_t number = ++last_drainer_;
+  drainers_.emplace(number, std::move(drainer));
+  SetEager(true);
+  Schedule(deadline, [this, number] {
+    const auto late = drainers_.find(number);
+    if (late == drainers_.end()) return;
+    const auto done = std::move(late->second.done);
+    drainers_.erase(late);
+    done(false);
+    CheckDrainers();
+  });
+}
+
+void Broker::Loop::CheckDrainers() {
+  for (auto it = drainers_.begin(); it != drainers_.end();) {
+    if (!it->second.quiet()) {
+      ++it;
+      continue;
+    }
+    const auto done = std::move(it->second.done);
+    it = drainers_.erase(it);
+    done(true);
+  }
+  if (drainers_.empty()) SetEager(false);
+}
+
+void Broker::Loop::SetEager(bool eager) {
+  if (std::exchange(eager_, eager) == eager) return;
+  for (const auto& [number, connection] : connections_) {
+    const bool wanted = eager && Exchange::HasUnanswered(connection->session);
+    if (connection->eager == wanted) continue;
+    connection->eager = wanted;
+    connection->session.RequestProgress(0, wanted);
+  }
+}
+
+// ---- From other threads
+
+absl::Status Broker::Loop::Drain(Duration deadline) {
+  if (!thread_.joinable()) return absl::OkStatus();
+  auto result = std::make_shared<std::promise<absl::Status>>();
+  auto drained = result->get_future();
+  asio::post(io_, [this, deadline, result] {
+    exchange_.UpdateTime();
+    exchange_.StopAdmitting();
+    AddDrainer({.quiet = [this] { return exchange_.InFlight() == 0; },
+                .done =
+                    [this, result](bool quiet) {
+                      result->set_value(quiet ? absl::OkStatus()
+                                              : absl::DeadlineExceededError(absl::StrCat(
+                                                    exchange_.InFlight(), " events are in flight")));
+                    }},
+               exchange_.now() + deadline);
+  });
+  return drained.get();
+}
+
+void Broker::Loop::Stop() {
+  if (!thread_.joinable()) return;
+  asio::post(io_, [this] { CloseAll(); });
+  thread_.join();
+  final_ = exchange_.Statistics();
+  listening_.release();
+  listener_.reset();
+}
+
+void Broker::Loop::CloseAll() {
+  exchange_.UpdateTime();
+  exchange_.StopAdmitting();
+  while (!connections_.empty()) {
+    const ConnectionPtr connection = connections_.begin()->second;
+    Drop(connection, {ProtocolError::kShutdown, false, "the daemon stops"});
+  }
+  for (auto it = drainers_.begin(); it != drainers_.end(); it = drainers_.begin()) {
+    const auto done = std::move(it->second.done);
+    drainers_.erase(it);
+    done(true);
+  }
+  busy_.reset();
+  io_.stop();
+}
+
+RouterStatistics Broker::Loop::Statistics() {
+  if (!thread_.joinable()) return final_;
+  return OnLoop([this] { return exchange_.Statistics(); });
+}
+
+BrokerCounters Broker::Loop::Counters() {
+  if (!thread_.joinable()) return counters_;
+  return OnLoop([this] { return counters_; });
+}
+
+absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerOptions options) {
+  auto listener = transport::UnixListener::Listen(options.socket_path);
+  if (!listener.ok()) return listener.status();
+  return std::unique_ptr<Broker>(
+      new Broker(std::make_unique<Loop>(std::move(options), *std::move(listener))));
+}
+
+Broker::Broker(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}
+Broker::~Broker() = default;
+
+absl::Status Broker::Drain(Duration deadline) { return loop_->Drain(deadline); }
+void Broker::Stop() { loop_->Stop(); }
+RouterStatistics Broker::Statistics() { return loop_->Statistics(); }
+BrokerCounters Broker::Counters() { return loop_->Counters(); }
+
+}  // namespace routebench::daemon

@@ -1,0 +1,66 @@
+// The daemon: sessions over a socket, one exchange behind them, one thread.
+//
+// `eventd` runs one; tests and the daemon:thread backend host one in their own process, over the same socket.
+#ifndef ROUTEBENCH_DAEMON_SERVER_BROKER_H_
+#define ROUTEBENCH_DAEMON_SERVER_BROKER_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/server/broker_limits.h"
+#include "daemon/wire/protocol_error.h"
+#include "events/clock.h"
+#include "events/router.h"
+
+namespace routebench::daemon {
+
+struct BrokerOptions {
+  std::string socket_path;
+  const Clock* clock = &Clock::System();
+  Timers* timers = nullptr;  // null: the loop's own, on the system's clock
+  BrokerLimits limits;
+  // One line of key=value pairs for each event of the broker's own life; on the loop's thread. May be null.
+  std::function<void(const std::string&)> log;
+};
+
+struct BrokerCounters {
+  uint64_t accepted = 0;                                    // connections
+  uint64_t established = 0;                                 // that greeted well
+  uint64_t left = 0;                                        // that said goodbye
+  std::array<uint64_t, wire::kProtocolErrorCount> ended{};  // that ended otherwise, by reason
+  uint64_t of(wire::ProtocolError error) const { return ended[static_cast<size_t>(error)]; }
+};
+
+// Thread-safe, but not from the log.
+class Broker {
+ public:
+  // Listens, and starts the loop. Errors: those of UnixListener::Listen.
+  static absl::StatusOr<std::unique_ptr<Broker>> Start(BrokerOptions options);
+  // Stops.
+  ~Broker();
+
+  // Admits nothing more (what is published from now on ends as kDroppedClosed) and returns when every event
+  // has its outcomes, or DeadlineExceeded after `deadline`.
+  absl::Status Drain(Duration deadline);
+  // Says goodbye to all peers, settles the rest as kDroppedClosed, ends the loop, removes the socket.
+  // Idempotent.
+  void Stop();
+
+  // Also after Stop.
+  RouterStatistics Statistics();  // as far as the peers have reported
+  BrokerCounters Counters();
+
+ private:
+  class Loop;
+  explicit Broker(std::unique_ptr<Loop> loop);
+  const std::unique_ptr<Loop> loop_;
+};
+
+}  // namespace routebench::daemon
+
+#endif  // ROUTEBENCH_DAEMON_SERVER_BROKER_H_

@@ -1,0 +1,43 @@
+#include "daemon/server/event_parcel.h"
+
+#include <cstring>
+#include <utility>
+
+namespace routebench::daemon {
+
+AttributeSet::AttributeSet(EventStore& home, std::string encoded, std::vector<std::string> targets)
+    : home_(home), encoded_(std::move(encoded)), targets_(std::move(targets)) {}
+
+AttributeSet::~AttributeSet() { home_.sets_.erase(encoded_); }
+
+void EventParcel::Recycle() {
+  EventStore& home = home_;
+  const size_t size = sizeof(EventParcel) + encoded_.attributes_size + encoded_.body_size;
+  this->~EventParcel();
+  home.pool_.Free(this, size);
+}
+
+EventParcelPtr EventStore::Make(const wire::EventView& view, AttributeSetPtr attributes, uint32_t origin,
+                                bool report_delivered, size_t frame_bytes) {
+  const size_t rest = view.attributes.size() + view.body.size();
+  void* const memory = pool_.Allocate(sizeof(EventParcel) + rest);
+  auto* const parcel = new (memory) EventParcel(*this, view.header);
+  parcel->attributes_ = std::move(attributes);
+  parcel->origin_ = origin;
+  parcel->report_delivered_ = report_delivered;
+  parcel->frame_bytes_ = static_cast<uint32_t>(frame_bytes);
+  // They lie side by side in the frame, too.
+  if (rest > 0) std::memcpy(static_cast<void*>(parcel + 1), view.attributes.data(), rest);
+  return EventParcelPtr(parcel);
+}
+
+AttributeSetPtr EventStore::Intern(std::string_view encoded) {
+  if (const auto known = sets_.find(encoded); known != sets_.end()) return known->second;
+  Attributes attributes;
+  if (!DecodeAttributes(encoded, &attributes)) return nullptr;
+  AttributeSetPtr set(new AttributeSet(*this, std::string(encoded), std::move(attributes.targets)));
+  sets_.emplace(set->encoded(), set.get());
+  return set;
+}
+
+}  // namespace routebench::daemon

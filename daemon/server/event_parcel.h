@@ -1,0 +1,88 @@
+// An accepted event inside the broker: its header decoded, the rest as it came.
+#ifndef ROUTEBENCH_DAEMON_SERVER_EVENT_PARCEL_H_
+#define ROUTEBENCH_DAEMON_SERVER_EVENT_PARCEL_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
+
+#include "absl/container/flat_hash_map.h"
+#include "daemon/transport/byte_pool.h"
+#include "daemon/wire/frames.h"
+#include "events/codec.h"
+#include "events/delivery/parcel.h"
+
+namespace routebench::daemon {
+
+class EventStore;
+
+// One attribute set, shared by all sessions and events that carry it.
+class AttributeSet : public boost::intrusive_ref_counter<AttributeSet, boost::thread_unsafe_counter> {
+ public:
+  ~AttributeSet();
+  const std::string& encoded() const { return encoded_; }
+  const std::vector<std::string>& targets() const { return targets_; }
+
+ private:
+  friend class EventStore;
+  AttributeSet(EventStore& home, std::string encoded, std::vector<std::string> targets);
+
+  EventStore& home_;
+  const std::string encoded_;
+  const std::vector<std::string> targets_;
+};
+using AttributeSetPtr = boost::intrusive_ptr<AttributeSet>;
+
+// Memory of the store: this object, then the inline attributes, then the body.
+class EventParcel final : public delivery::Parcel {
+ public:
+  const EncodedHeader& encoded() const { return encoded_; }
+  uint32_t origin() const { return origin_; }  // the publishing session
+  bool report_delivered() const { return report_delivered_; }
+  uint32_t frame_bytes() const { return frame_bytes_; }  // of the frame it came in
+
+  const AttributeSetPtr& attributes() const { return attributes_; }  // null: inline, or none
+  std::string_view inline_attributes() const { return {bytes(), encoded_.attributes_size}; }
+  std::string_view body() const { return {bytes() + encoded_.attributes_size, encoded_.body_size}; }
+
+ private:
+  friend class EventStore;
+  EventParcel(EventStore& home, const EncodedHeader& header)
+      : Parcel(encoded_.event), home_(home), encoded_(header) {}
+  ~EventParcel() override = default;
+  void Recycle() override;
+  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+
+  EventStore& home_;
+  const EncodedHeader encoded_;
+  AttributeSetPtr attributes_;
+  uint32_t origin_ = 0;
+  uint32_t frame_bytes_ = 0;
+  bool report_delivered_ = false;
+};
+using EventParcelPtr = boost::intrusive_ptr<EventParcel>;
+
+// Where parcels and attribute sets come from. Not thread-safe: of the loop. Outlives what it gave out.
+class EventStore {
+ public:
+  // Copies what `view` shows.
+  EventParcelPtr Make(const wire::EventView& view, AttributeSetPtr attributes, uint32_t origin,
+                      bool report_delivered, size_t frame_bytes);
+  // The set with this encoding, one object for all who ask. Null: not an attributes block.
+  AttributeSetPtr Intern(std::string_view encoded);
+
+ private:
+  friend class EventParcel;
+  friend class AttributeSet;
+
+  transport::BytePool pool_;
+  absl::flat_hash_map<std::string_view, AttributeSet*> sets_;  // the living ones, by their encoding
+};
+
+}  // namespace routebench::daemon
+
+#endif  // ROUTEBENCH_DAEMON_SERVER_EVENT_PARCEL_H_

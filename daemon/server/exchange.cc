@@ -1,0 +1,405 @@
+#include "daemon/server/exchange.h"
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "events/validation.h"
+
+namespace routebench::daemon {
+
+using delivery::Admission;
+using delivery::ParcelPtr;
+
+namespace {
+
+const EventParcel& EventOf(const delivery::Parcel& parcel) { return static_cast<const EventParcel&>(parcel); }
+
+wire::EventOutcome MakeOutcome(SubscriptionId subscription, const EventId& event, uint64_t sequence,
+                               Outcome outcome) {
+  wire::EventOutcome frame;
+  frame.outcome = static_cast<uint32_t>(outcome);
+  frame.subscription = subscription;
+  frame.sequence = sequence;
+  frame.event = event;
+  return frame;
+}
+
+// What a subscriber may say of a delivery.
+bool IsOutcomeOfDelivery(uint32_t outcome) {
+  return outcome < kOutcomeCount && outcome != static_cast<uint32_t>(Outcome::kUnrouted) &&
+         outcome != static_cast<uint32_t>(Outcome::kLostWithPeer);
+}
+
+}  // namespace
+
+Subscription::Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec)
+    : id(number),
+      owner(&peer),
+      service(spec.service),
+      filters(spec.filters),
+      block_deadline(spec.block_deadline),
+      queue({.capacity = spec.capacity, .full_policy = spec.full_policy, .order = spec.order}) {}
+
+void Exchange::AddPeer(Peer& peer) { peers_.emplace(peer.number(), &peer); }
+
+void Exchange::RemovePeer(Peer& peer, Outcome outcome) {
+  if (peer.waiting()) {
+    for (const Peer::Waiting& at : std::exchange(peer.waiting_at_, {})) {
+      std::erase(at.subscription->waiters, &peer);
+      --at.subscription->waiting;
+      SettleParcel(*at.subscription, *peer.waiting_event_, outcome);
+      EraseIfSettled(*at.subscription);
+    }
+    const EventParcelPtr event = std::move(peer.waiting_event_);
+    peer.waiting_event_.reset();
+    peer.OnAdmitted(*event);
+  }
+  absl::erase_if(services_, [&](const auto& service) { return service.second.owner == &peer; });
+  for (const auto& [id, subscription] : peer.subscriptions_) subscription->ending = true;
+  RebuildTable();
+  for (const auto& [id, subscription] : peer.subscriptions_) {
+    End(*subscription, outcome);
+    Ledger& ledger = subscription->ledger;
+    for (uint64_t delivery = ledger.first(); delivery <= ledger.sent(); ++delivery) {
+      Ledger::Entry* const entry = ledger.Find(delivery);
+      if (entry == nullptr) continue;
+      SettleEntry(*subscription, *entry, outcome);
+    }
+    past_ += subscription->books;
+  }
+  peer.subscriptions_.clear();
+  peers_.erase(peer.number());
+}
+
+absl::Status Exchange::Register(Peer& owner, const ServiceSpec& service) {
+  if (absl::Status status = Validate(service); !status.ok()) return status;
+  if (!services_.emplace(service.id, Service{&owner, service}).second) {
+    return absl::AlreadyExistsError(absl::StrCat("a service ", service.id, " is registered already"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Deregister(Peer& owner, const std::string& service) {
+  const auto it = services_.find(service);
+  if (it == services_.end() || it->second.owner != &owner) {
+    return absl::NotFoundError(absl::StrCat("no service ", service, " is registered here"));
+  }
+  std::vector<SubscriptionId> ended;
+  for (const auto& [id, subscription] : owner.subscriptions_) {
+    if (subscription->service == service && !subscription->ending) ended.push_back(id);
+  }
+  for (const SubscriptionId id : ended) {
+    Unsubscribe(owner, id, Outcome::kDroppedUnsubscribed).IgnoreError();
+  }
+  services_.erase(service);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SubscriptionId> Exchange::Subscribe(Peer& owner, const SubscriptionSpec& spec) {
+  if (absl::Status status = Validate(spec); !status.ok()) return status;
+  const auto service = services_.find(spec.service);
+  if (service == services_.end() || service->second.owner != &owner) {
+    return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered here"));
+  }
+  const SubscriptionId id = ++last_subscription_;
+  auto& subscription = owner.subscriptions_[id] = std::make_unique<Subscription>(id, owner, spec);
+  by_target_.push_back(subscription.get());
+  RebuildTable();
+  return id;
+}
+
+absl::Status Exchange::Unsubscribe(Peer& owner, SubscriptionId id, Outcome outcome) {
+  Subscription* const subscription = Find(owner, id);
+  if (subscription == nullptr || subscription->ending) {
+    return absl::NotFoundError(absl::StrCat("no subscription ", id));
+  }
+  subscription->ending = true;
+  RebuildTable();
+  End(*subscription, outcome);
+  EraseIfSettled(*subscription);
+  return absl::OkStatus();
+}
+
+void Exchange::End(Subscription& subscription, Outcome outcome) {
+  std::vector<ParcelPtr> rest;
+  subscription.queue.Close(rest);
+  for (const ParcelPtr& parcel : rest) SettleParcel(subscription, *parcel, outcome);
+  while (!subscription.waiters.empty()) {
+    Peer& origin = *subscription.waiters.front();
+    subscription.waiters.erase(subscription.waiters.begin());
+    SettleParcel(subscription, *origin.waiting_event_, outcome);
+    StopWaiting(origin, subscription);
+  }
+}
+
+void Exchange::EraseIfSettled(Subscription& subscription) {
+  if (!subscription.ending || subscription.in_flight() > 0 || subscription.listed) return;
+  past_ += subscription.books;
+  subscription.owner->subscriptions_.erase(subscription.id);
+}
+
+void Exchange::RebuildTable() {
+  std::erase_if(by_target_, [](const Subscription* subscription) { return subscription->ending; });
+  std::vector<routing::RoutingTable::Entry> entries;
+  for (const Subscription* const subscription : by_target_) {
+    entries.push_back({static_cast<routing::Target>(entries.size()), subscription->service,
+                       services_.at(subscription->service).spec.supports, subscription->filters});
+  }
+  table_ = routing::RoutingTable(entries);
+}
+
+bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
+  if (!admitting_) {
+    Discard(origin, event->header(), Outcome::kDroppedClosed);
+    return true;
+  }
+  if (event->attributes() != nullptr) {
+    table_.Resolve(event->header(), event->attributes()->targets(), targets_);
+  } else {
+    Attributes attributes;
+    if (event->header().addressing == Addressing::kToTargets) {
+      DecodeAttributes(event->inline_attributes(), &attributes);
+    }
+    table_.Resolve(event->header(), attributes.targets, targets_);
+  }
+  if (targets_.empty()) {
+    Discard(origin, event->header(), Outcome::kUnrouted);
+    return true;
+  }
+  for (const routing::Target target : targets_) {
+    Subscription& subscription = *by_target_[target];
+    ++subscription.books.routed;
+    ++origin.unsettled_;
+    Offer(origin, subscription, event);
+  }
+  if (origin.waiting_at_.empty()) return true;
+  origin.waiting_event_ = event;
+  return false;
+}
+
+void Exchange::Discard(Peer& origin, const EventHeader& header, Outcome outcome) {
+  ++past_.routed;
+  ++past_.of(outcome);
+  origin.OnOutcome(MakeOutcome(0, header.id, header.sequence, outcome));
+}
+
+void Exchange::Offer(Peer& origin, Subscription& subscription, const EventParcelPtr& event) {
+  const delivery::OfferResult result = subscription.queue.Offer(event, now_);
+  switch (result.admission) {
+    case Admission::kEvicted:
+      SettleParcel(subscription, *result.evicted, Outcome::kDroppedOldest);
+      [[fallthrough]];
+    case Admission::kQueued:
+    case Admission::kRecall:
+      return NoteDeliverable(subscription);
+    case Admission::kRejected:
+      return SettleParcel(subscription, *event, Outcome::kDroppedQueueFull);
+    case Admission::kDropped:
+      return SettleParcel(subscription, *event, Outcome::kDroppedNewest);
+    case Admission::kClosed:
+      return SettleParcel(subscription, *event, Outcome::kDroppedUnsubscribed);
+    case Admission::kFull:
+      if (subscription.block_deadline > Duration::zero()) return Wait(origin, subscription);
+      return SettleParcel(subscription, *event, Outcome::kDroppedDeadline);
+  }
+}
+
+void Exchange::NoteDeliverable(Subscription& subscription) {
+  if (!subscription.listed && subscription.queue.ready() > 0) {
+    subscription.listed = true;
+    subscription.owner->OnDeliverable(subscription);
+  }
+  if (subscription.queue.held() == 0) return;
+  const TimePoint due = *subscription.queue.NextHeld();
+  if (due >= subscription.held_due) return;
+  subscription.held_due = due;
+  timers_.Schedule(
+      due, [this, owner = subscription.owner->number(), id = subscription.id] { OnHeldDue(owner, id); });
+}
+
+void Exchange::OnHeldDue(uint32_t owner, SubscriptionId id) {
+  UpdateTime();
+  const auto peer = peers_.find(owner);
+  if (peer == peers_.end()) return;
+  Subscription* const subscription = Find(*peer->second, id);
+  if (subscription == nullptr) return;
+  subscription->held_due = TimePoint::max();
+  if (!subscription->listed && subscription->queue.HasWork(now_)) {
+    subscription->listed = true;
+    subscription->owner->OnDeliverable(*subscription);
+  } else {
+    NoteDeliverable(*subscription);
+  }
+}
+
+void Exchange::Wait(Peer& origin, Subscription& subscription) {
+  const TimePoint deadline = now_ + subscription.block_deadline;
+  origin.waiting_at_.push_back({&subscription, deadline});
+  subscription.waiters.push_back(&origin);
+  ++subscription.waiting;
+  ArmWaitingTimer(origin);
+}
+
+// One timer for each publisher: most waits end long before their deadline.
+void Exchange::ArmWaitingTimer(Peer& origin) {
+  if (origin.waiting_at_.empty() || origin.waiting_timer_set_) return;
+  origin.waiting_timer_set_ = true;
+  const auto first = std::min_element(
+      origin.waiting_at_.begin(), origin.waiting_at_.end(),
+      [](const Peer::Waiting& a, const Peer::Waiting& b) { return a.deadline < b.deadline; });
+  timers_.Schedule(first->deadline, [this, number = origin.number()] { OnWaitingDue(number); });
+}
+
+void Exchange::OnWaitingDue(uint32_t number) {
+  UpdateTime();
+  const auto peer = peers_.find(number);
+  if (peer == peers_.end()) return;
+  Peer& origin = *peer->second;
+  origin.waiting_timer_set_ = false;
+  for (size_t i = 0; i < origin.waiting_at_.size();) {
+    if (origin.waiting_at_[i].deadline > now_) {
+      ++i;
+      continue;
+    }
+    Subscription& subscription = *origin.waiting_at_[i].subscription;
+    std::erase(subscription.waiters, &origin);
+    SettleParcel(subscription, *origin.waiting_event_, Outcome::kDroppedDeadline);
+    StopWaiting(origin, subscription);
+  }
+  ArmWaitingTimer(origin);
+}
+
+void Exchange::GiveRoom(Subscription& subscription) {
+  while (!subscription.waiters.empty() && !subscription.queue.full()) {
+    Peer& origin = *subscription.waiters.front();
+    subscription.waiters.erase(subscription.waiters.begin());
+    Offer(origin, subscription, origin.waiting_event_);
+    StopWaiting(origin, subscription);
+  }
+}
+
+// The event of `origin` that waited here has been queued or settled.
+void Exchange::StopWaiting(Peer& origin, Subscription& subscription) {
+  --subscription.waiting;
+  std::erase_if(origin.waiting_at_,
+                [&](const Peer::Waiting& at) { return at.subscription == &subscription; });
+  if (!origin.waiting_at_.empty()) return;
+  const EventParcelPtr event = std::move(origin.waiting_event_);
+  origin.waiting_event_.reset();
+  origin.OnAdmitted(*event);
+}
+
+bool Exchange::Take(Subscription& subscription, size_t max, std::vector<ParcelPtr>& batch) {
+  expired_.clear();
+  const size_t before = batch.size();
+  subscription.queue.Take(max, now_, batch, expired_);
+  for (size_t i = before; i < batch.size(); ++i) {
+    const EventParcel& event = EventOf(*batch[i]);
+    subscription.ledger.Add({.event = event.header().id,
+                             .sequence = event.header().sequence,
+                             .origin = event.origin(),
+                             .report_delivered = event.report_delivered()});
+  }
+  for (const ParcelPtr& parcel : expired_) SettleParcel(subscription, *parcel, Outcome::kExpired);
+  if (!expired_.empty()) GiveRoom(subscription);
+  if (subscription.queue.held() > 0) NoteDeliverable(subscription);
+  if (subscription.queue.HasWork(now_)) return true;
+  subscription.listed = false;
+  EraseIfSettled(subscription);
+  return false;
+}
+
+bool Exchange::Handed(Peer& owner, SubscriptionId id, uint64_t handed) {
+  Subscription* const subscription = Find(owner, id);
+  if (subscription == nullptr) return id <= last_subscription_;
+  if (handed < subscription->handed || handed - subscription->handed > subscription->queue.out())
+    return false;
+  subscription->queue.Handed(handed - subscription->handed);
+  subscription->handed = handed;
+  GiveRoom(*subscription);
+  return true;
+}
+
+bool Exchange::Acknowledge(Peer& owner, SubscriptionId id, uint64_t first, uint64_t count) {
+  Subscription* const subscription = Find(owner, id);
+  if (subscription == nullptr) return id <= last_subscription_;
+  if (count > subscription->ledger.unanswered()) return false;
+  for (uint64_t delivery = first; delivery != first + count; ++delivery) {
+    Ledger::Entry* const entry = subscription->ledger.Find(delivery);
+    if (entry == nullptr) return false;
+    SettleEntry(*subscription, *entry, Outcome::kDelivered);
+  }
+  subscription->ledger.Trim();
+  EraseIfSettled(*subscription);
+  return true;
+}
+
+bool Exchange::Settle(Peer& owner, SubscriptionId id, uint64_t delivery, uint32_t outcome) {
+  Subscription* const subscription = Find(owner, id);
+  if (subscription == nullptr) return id <= last_subscription_;
+  Ledger::Entry* const entry = subscription->ledger.Find(delivery);
+  if (entry == nullptr || !IsOutcomeOfDelivery(outcome)) return false;
+  SettleEntry(*subscription, *entry, static_cast<Outcome>(outcome));
+  subscription->ledger.Trim();
+  EraseIfSettled(*subscription);
+  return true;
+}
+
+void Exchange::SettleParcel(Subscription& subscription, const delivery::Parcel& parcel, Outcome outcome) {
+  ++subscription.books.of(outcome);
+  const EventParcel& event = EventOf(parcel);
+  Tell(event.origin(), MakeOutcome(subscription.id, event.header().id, event.header().sequence, outcome),
+       true);
+}
+
+void Exchange::SettleEntry(Subscription& subscription, const Ledger::Entry& entry, Outcome outcome) {
+  ++subscription.books.of(outcome);
+  subscription.ledger.Answer(const_cast<Ledger::Entry&>(entry));
+  Tell(entry.origin, MakeOutcome(subscription.id, entry.event, entry.sequence, outcome),
+       outcome != Outcome::kDelivered || entry.report_delivered);
+}
+
+void Exchange::Tell(uint32_t origin, const wire::EventOutcome& outcome, bool wanted) {
+  const auto peer = peers_.find(origin);
+  if (peer == peers_.end()) return;
+  --peer->second->unsettled_;
+  if (wanted) peer->second->OnOutcome(outcome);
+}
+
+Subscription* Exchange::Find(Peer& owner, SubscriptionId id) {
+  const auto it = owner.subscriptions_.find(id);
+  return it == owner.subscriptions_.end() ? nullptr : it->second.get();
+}
+
+bool Exchange::HasUnanswered(const Peer& owner) {
+  return std::any_of(owner.subscriptions_.begin(), owner.subscriptions_.end(),
+                     [](const auto& it) { return it.second->ledger.unanswered() > 0; });
+}
+
+uint64_t Exchange::InFlight() const {
+  uint64_t in_flight = 0;
+  for (const auto& [number, peer] : peers_) {
+    for (const auto& [id, subscription] : peer->subscriptions_) in_flight += subscription->in_flight();
+  }
+  return in_flight;
+}
+
+RouterStatistics Exchange::Statistics() const {
+  RouterStatistics statistics;
+  statistics.books = past_;
+  for (const auto& [number, peer] : peers_) {
+    for (const auto& [id, subscription] : peer->subscriptions_) {
+      Books books = subscription->books;
+      books.in_flight = subscription->in_flight();
+      statistics.books += books;
+      if (!subscription->ending) statistics.subscriptions.push_back({id, subscription->service, books});
+    }
+  }
+  std::sort(statistics.subscriptions.begin(), statistics.subscriptions.end(),
+            [](const auto& a, const auto& b) { return a.id < b.id; });
+  return statistics;
+}
+
+}  // namespace routebench::daemon

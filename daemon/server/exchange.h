@@ -1,0 +1,162 @@
+// The broker without its sockets: services, subscriptions, the decision who gets an event, and the books.
+//
+// Single-threaded: of the loop. Whoever drives it sets the time before each batch of calls.
+#ifndef ROUTEBENCH_DAEMON_SERVER_EXCHANGE_H_
+#define ROUTEBENCH_DAEMON_SERVER_EXCHANGE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "daemon/server/event_parcel.h"
+#include "daemon/server/ledger.h"
+#include "events/clock.h"
+#include "events/delivery/subscription_queue.h"
+#include "events/outcome.h"
+#include "events/router.h"
+#include "events/routing/routing_table.h"
+
+namespace routebench::daemon {
+
+class Peer;
+
+// One subscription, from Subscribe until its last event is settled.
+struct Subscription {
+  Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec);
+  uint64_t in_flight() const { return queue.held() + queue.ready() + waiting + ledger.unanswered(); }
+
+  const SubscriptionId id;
+  Peer* const owner;
+  const std::string service;
+  const std::vector<Filter> filters;
+  const Duration block_deadline;
+  delivery::SubscriptionQueue queue;
+  Ledger ledger;        // what was sent to the owner and is not answered
+  uint64_t handed = 0;  // of what was sent
+  Books books;          // in_flight is computed
+  // Publishers whose event waits for room here, in order; `waiting` of them.
+  std::vector<Peer*> waiters;
+  size_t waiting = 0;
+  TimePoint held_due = TimePoint::max();  // of the earliest timer that is set
+  bool listed = false;                    // among the owner's deliverable ones
+  bool ending = false;                    // not in the table any more
+};
+
+// A session as the exchange sees it: a publisher, and an owner of subscriptions.
+class Peer {
+ public:
+  explicit Peer(uint32_t number) : number_(number) {}
+  virtual ~Peer() = default;
+  Peer(const Peer&) = delete;
+  Peer& operator=(const Peer&) = delete;
+
+  uint32_t number() const { return number_; }
+  // An event of this publisher waits for room; the next must not be published before OnAdmitted.
+  bool waiting() const { return waiting_event_ != nullptr; }
+  // Of what it published: events x targets without an outcome.
+  uint64_t unsettled() const { return unsettled_; }
+
+ protected:
+  // None of these may call the exchange.
+  virtual void OnDeliverable(Subscription& subscription) = 0;  // Take has something to give
+  virtual void OnAdmitted(const EventParcel& event) = 0;       // the event that waited
+  virtual void OnOutcome(const wire::EventOutcome& outcome) = 0;
+
+ private:
+  friend class Exchange;
+  struct Waiting {
+    Subscription* subscription;
+    TimePoint deadline;
+  };
+  const uint32_t number_;
+  uint64_t unsettled_ = 0;
+  EventParcelPtr waiting_event_;
+  std::vector<Waiting> waiting_at_;
+  bool waiting_timer_set_ = false;
+  absl::btree_map<SubscriptionId, std::unique_ptr<Subscription>> subscriptions_;
+};
+
+class Exchange {
+ public:
+  // `timers` run their callbacks on the loop; both outlive the exchange.
+  Exchange(const Clock& clock, Timers& timers) : clock_(clock), timers_(timers) {}
+
+  void UpdateTime() { now_ = clock_.Now(); }
+  TimePoint now() const { return now_; }
+
+  void AddPeer(Peer& peer);
+  // Ends its subscriptions; everything that is not settled there, and its event that waits, ends as
+  // `outcome`.
+  void RemovePeer(Peer& peer, Outcome outcome);
+
+  absl::Status Register(Peer& owner, const ServiceSpec& service);
+  absl::Status Deregister(Peer& owner, const std::string& service);
+  absl::StatusOr<SubscriptionId> Subscribe(Peer& owner, const SubscriptionSpec& spec);
+  // What waits here ends as `outcome`; what is out is the owner's to settle.
+  absl::Status Unsubscribe(Peer& owner, SubscriptionId subscription, Outcome outcome);
+
+  // Requires !origin.waiting(). True: brought to all its targets. False: waits, see Peer::OnAdmitted.
+  bool Publish(Peer& origin, const EventParcelPtr& event);
+  // Counts an event that goes nowhere.
+  void Discard(Peer& origin, const EventHeader& header, Outcome outcome);
+  // From now on every event is discarded as kDroppedClosed.
+  void StopAdmitting() { admitting_ = false; }
+
+  // For a subscription that OnDeliverable named: moves up to `max` events from its queue to `batch`, and into
+  // the ledger. True: there is more. False: OnDeliverable will name it again, and it may be gone already.
+  bool Take(Subscription& subscription, size_t max, std::vector<delivery::ParcelPtr>& batch);
+
+  // Reports of an owner; false: not of what it was given. Unknown subscriptions are ignored: they have ended.
+  bool Handed(Peer& owner, SubscriptionId subscription, uint64_t handed);
+  bool Acknowledge(Peer& owner, SubscriptionId subscription, uint64_t first, uint64_t count);
+  bool Settle(Peer& owner, SubscriptionId subscription, uint64_t delivery, uint32_t outcome);
+
+  // Whether the owner has events that it may have reported only in part.
+  static bool HasUnanswered(const Peer& owner);
+  uint64_t InFlight() const;
+  RouterStatistics Statistics() const;
+
+ private:
+  struct Service {
+    Peer* owner;
+    ServiceSpec spec;
+  };
+  void Offer(Peer& origin, Subscription& subscription, const EventParcelPtr& event);
+  void Wait(Peer& origin, Subscription& subscription);
+  void ArmWaitingTimer(Peer& origin);
+  void OnWaitingDue(uint32_t origin);
+  void OnHeldDue(uint32_t owner, SubscriptionId subscription);
+  void GiveRoom(Subscription& subscription);
+  void StopWaiting(Peer& origin, Subscription& subscription);
+  void NoteDeliverable(Subscription& subscription);
+  void SettleParcel(Subscription& subscription, const delivery::Parcel& parcel, Outcome outcome);
+  void SettleEntry(Subscription& subscription, const Ledger::Entry& entry, Outcome outcome);
+  void Tell(uint32_t origin, const wire::EventOutcome& outcome, bool wanted);
+  void End(Subscription& subscription, Outcome outcome);
+  void EraseIfSettled(Subscription& subscription);
+  void RebuildTable();
+  static Subscription* Find(Peer& owner, SubscriptionId subscription);
+
+  const Clock& clock_;
+  Timers& timers_;
+  TimePoint now_{};
+  bool admitting_ = true;
+
+  absl::flat_hash_map<uint32_t, Peer*> peers_;
+  absl::flat_hash_map<std::string, Service> services_;
+  std::vector<Subscription*> by_target_;  // the living ones, by routing::Target
+  routing::RoutingTable table_;
+  routing::Targets targets_;
+  std::vector<delivery::ParcelPtr> expired_;
+  SubscriptionId last_subscription_ = 0;
+  Books past_;  // of what has no living subscription
+};
+
+}  // namespace routebench::daemon
+
+#endif  // ROUTEBENCH_DAEMON_SERVER_EXCHANGE_H_

@@ -1,0 +1,430 @@
+#include "daemon/server/session.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "events/codec.h"
+
+namespace routebench::daemon {
+
+using transport::FrameReader;
+using transport::FrameWriter;
+using transport::IoResult;
+using wire::FrameType;
+using wire::ProtocolError;
+
+namespace {
+
+// Of one subscription, before the next gets its turn.
+constexpr size_t kTakeAtOnce = 64;
+// Credit is worth a frame of its own once so much of the window is due.
+constexpr size_t kCreditShare = 8;
+
+ServiceSpec ServiceOf(const wire::Register& message) {
+  return {.id = message.id(),
+          .type = message.type(),
+          .instance = message.instance(),
+          .supports = KindSet::FromBits(message.supports()),
+          .max_concurrent = message.max_concurrent()};
+}
+
+absl::StatusOr<SubscriptionSpec> SubscriptionOf(const wire::Subscribe& message, const BrokerLimits& limits) {
+  if (message.capacity() > limits.max_capacity) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a subscription's capacity is at most ", limits.max_capacity, " here"));
+  }
+  if (message.full_policy() > static_cast<uint32_t>(FullPolicy::kDropNewest) ||
+      message.order() > static_cast<uint32_t>(QueueOrder::kPriority)) {
+    return absl::InvalidArgumentError("unknown policy or order");
+  }
+  SubscriptionSpec spec = {.service = message.service(),
+                           .capacity = message.capacity(),
+                           .full_policy = static_cast<FullPolicy>(message.full_policy()),
+                           .block_deadline = Duration(message.block_deadline_nanos()),
+                           .order = static_cast<QueueOrder>(message.order()),
+                           .concurrency = message.concurrency()};
+  for (const wire::Filter& filter : message.filters()) {
+    spec.filters.push_back({KindSet::FromBits(filter.kinds()),
+                            PrioritySet::FromBits(static_cast<uint8_t>(filter.priorities()))});
+  }
+  return spec;
+}
+
+void Store(const Books& books, wire::Books* message) {
+  message->set_routed(books.routed);
+  for (const uint64_t count : books.outcomes) message->add_outcomes(count);
+  message->set_in_flight(books.in_flight);
+}
+
+}  // namespace
+
+Session::Session(const Shared& shared, std::unique_ptr<transport::ByteChannel> channel, uint32_t number,
+                 pid_t pid)
+    : Peer(number),
+      shared_(shared),
+      channel_(std::move(channel)),
+      pid_(pid),
+      in_(wire::MaxFrameBytes(shared.limits.max_body_bytes)) {}
+
+Session::MaybeEnd Session::Read() {
+  const IoResult result = in_.Fill(*channel_);
+  if (result.status == IoResult::Status::kWouldBlock) return std::nullopt;
+  if (result.status == IoResult::Status::kFailed)
+    return End{ProtocolError::kSystem, false, strerror(result.error)};
+  if (result.status == IoResult::Status::kEnd) {
+    return End{established_ ? ProtocolError::kDied : ProtocolError::kHandshakeBroken, goodbye_, {}};
+  }
+  for (;;) {
+    std::string_view frame;
+    const FrameReader::Result next = in_.Next(&frame);
+    if (next == FrameReader::Result::kIncomplete) return std::nullopt;
+    if (next == FrameReader::Result::kTooLong) return End{ProtocolError::kFrameTooLong, false, {}};
+    if (const MaybeError error = OnFrame(frame)) {
+      return End{*error, false, std::exchange(refusal_, {})};
+    }
+    if (goodbye_) return End{ProtocolError::kDied, true, {}};
+  }
+}
+
+Session::MaybeError Session::OnFrame(std::string_view frame) {
+  wire::Prefix prefix;
+  if (!wire::LoadFront(frame, &prefix))
+    return established_ ? ProtocolError::kMalformed : ProtocolError::kHandshakeBroken;
+  if (!established_ && prefix.type != FrameType::kControl) return ProtocolError::kHandshakeBroken;
+  switch (prefix.type) {
+    case FrameType::kPublish:
+      return OnPublish(frame);
+    case FrameType::kDefineAttributes:
+      return OnDefineAttributes(frame);
+    case FrameType::kControl:
+      return OnControl(frame);
+    case FrameType::kProgress:
+    case FrameType::kAcknowledged:
+    case FrameType::kSettled:
+    case FrameType::kProgressDone:
+      return OnReport(frame);
+    default:
+      return ProtocolError::kUnknownFrame;
+  }
+}
+
+Session::MaybeError Session::OnPublish(std::string_view frame) {
+  wire::Prefix prefix;
+  wire::EventView view;
+  if (!wire::LoadFront(frame, &prefix) || !wire::ParseEvent(frame.substr(sizeof prefix), &view) ||
+      view.body.size() > shared_.limits.max_body_bytes) {
+    return ProtocolError::kMalformed;
+  }
+  if (received_bytes_ - credited_bytes_ > shared_.limits.publish_window) return ProtocolError::kWindow;
+  received_bytes_ += frame.size();
+  AttributeSetPtr attributes;
+  if (const uint32_t number = view.header.attributes_number; number != 0) {
+    if (number > defined_.size()) return ProtocolError::kAttributes;
+    attributes = defined_[number - 1];
+  }
+  const bool intact = Crc32c(view.body) == view.header.body_crc32c;
+  EventParcelPtr event = shared_.store.Make(view, std::move(attributes), number(),
+                                            (prefix.flags & wire::kReportDelivered) != 0, frame.size());
+  if (!intact) {
+    shared_.exchange.Discard(*this, event->header(), Outcome::kDroppedCorrupt);
+    NoteAdmitted(*event);
+  } else if (MustPark()) {
+    parked_.PushBack(std::move(event));
+    MarkDirty();
+  } else if (shared_.exchange.Publish(*this, event)) {
+    NoteAdmitted(*event);
+  }
+  return std::nullopt;
+}
+
+Session::MaybeError Session::OnDefineAttributes(std::string_view frame) {
+  wire::DefineAttributes define;
+  if (!wire::LoadFront(frame, &define)) return ProtocolError::kMalformed;
+  const std::string_view encoded = frame.substr(sizeof define);
+  defined_bytes_ += encoded.size();
+  if (define.number != defined_.size() + 1 || define.number > wire::kMaxSets ||
+      defined_bytes_ > wire::kMaxSetBytes) {
+    return ProtocolError::kAttributes;
+  }
+  AttributeSetPtr set = shared_.store.Intern(encoded);
+  if (set == nullptr) return ProtocolError::kMalformed;
+  defined_.push_back(std::move(set));
+  return std::nullopt;
+}
+
+Session::MaybeError Session::OnReport(std::string_view frame) {
+  wire::Progress progress;
+  wire::Acknowledged acknowledged;
+  wire::Settled settled;
+  wire::ProgressDone done;
+  bool believable = false;
+  switch (static_cast<FrameType>(frame.front())) {
+    case FrameType::kProgress:
+      if (!wire::LoadExactly(frame, &progress)) return ProtocolError::kMalformed;
+      believable = shared_.exchange.Handed(*this, progress.subscription, progress.handed);
+      break;
+    case FrameType::kAcknowledged:
+      if (!wire::LoadExactly(frame, &acknowledged)) return ProtocolError::kMalformed;
+      believable = shared_.exchange.Acknowledge(*this, acknowledged.subscription, acknowledged.first,
+                                                acknowledged.count);
+      break;
+    case FrameType::kSettled:
+      if (!wire::LoadExactly(frame, &settled)) return ProtocolError::kMalformed;
+      believable = shared_.exchange.Settle(*this, settled.subscription, settled.delivery, settled.outcome);
+      break;
+    default:
+      if (!wire::LoadExactly(frame, &done)) return ProtocolError::kMalformed;
+      shared_.host.OnProgressDone(*this, done.number);
+      return std::nullopt;
+  }
+  return believable ? std::nullopt : MaybeError(ProtocolError::kProgress);
+}
+
+Session::MaybeError Session::OnControl(std::string_view frame) {
+  const std::string_view body = frame.substr(sizeof(wire::Prefix));
+  wire::ClientControl control;
+  const bool parsed = control.ParseFromArray(body.data(), static_cast<int>(body.size()));
+  if (!established_) {
+    return parsed && control.has_hello() ? OnHello(control) : ProtocolError::kHandshakeBroken;
+  }
+  if (!parsed || control.has_hello()) return ProtocolError::kMalformed;
+  switch (control.body_case()) {
+    case wire::ClientControl::kGoodbye:
+      goodbye_ = true;
+      break;
+    case wire::ClientControl::kStatistics:
+      shared_.host.OnStatisticsRequest(*this, control.request());
+      break;
+    case wire::ClientControl::kDrain:
+      shared_.host.OnDrainRequest(*this, control.request(),
+                                  shared_.exchange.now() + Duration(control.drain().deadline_nanos()));
+      break;
+    case wire::ClientControl::BODY_NOT_SET:
+      return ProtocolError::kMalformed;
+    default:
+      OnRequest(control);
+  }
+  return std::nullopt;
+}
+
+Session::MaybeError Session::OnHello(const wire::ClientControl& control) {
+  const wire::Hello& hello = control.hello();
+  if (const MaybeError error = wire::CheckHello(hello, shared_.domain, &refusal_)) return error;
+  established_ = true;
+  name_ = hello.name();
+  wants_outcomes_ = hello.wants_outcomes();
+  wire::BrokerControl answer;
+  answer.set_request(control.request());
+  wire::Welcome* const welcome = answer.mutable_welcome();
+  welcome->set_version(wire::kProtocolVersion);
+  welcome->set_features(wire::kFeatures & hello.features());
+  welcome->set_session(number());
+  welcome->set_publish_window_bytes(shared_.limits.publish_window);
+  welcome->set_max_body_bytes(shared_.limits.max_body_bytes);
+  SendControl(answer);
+  shared_.host.OnEstablished(*this);
+  return std::nullopt;
+}
+
+void Session::OnRequest(const wire::ClientControl& control) {
+  Exchange& exchange = shared_.exchange;
+  switch (control.body_case()) {
+    case wire::ClientControl::kRegisterService:
+      return Reply(control.request(), exchange.Register(*this, ServiceOf(control.register_service())));
+    case wire::ClientControl::kDeregister:
+      return Reply(control.request(), exchange.Deregister(*this, control.deregister().id()));
+    case wire::ClientControl::kSubscribe:
+      return OnSubscribe(control);
+    default: {
+      const wire::Unsubscribe& end = control.unsubscribe();
+      const Outcome outcome = end.closing() ? Outcome::kDroppedClosed : Outcome::kDroppedUnsubscribed;
+      return Reply(control.request(), exchange.Unsubscribe(*this, end.subscription(), outcome));
+    }
+  }
+}
+
+void Session::OnSubscribe(const wire::ClientControl& control) {
+  absl::StatusOr<SubscriptionSpec> spec = SubscriptionOf(control.subscribe(), shared_.limits);
+  absl::StatusOr<SubscriptionId> id =
+      spec.ok() ? shared_.exchange.Subscribe(*this, *spec) : absl::StatusOr<SubscriptionId>(spec.status());
+  if (!id.ok()) return Reply(control.request(), id.status());
+  wire::BrokerControl answer;
+  answer.set_request(control.request());
+  answer.mutable_reply()->set_subscription(*id);
+  SendControl(answer);
+}
+
+bool Session::MustPark() const {
+  return waiting() || !parked_.empty() || out_.pending() > shared_.limits.output_high;
+}
+
+void Session::NoteAdmitted(const EventParcel& event) {
+  admitted_bytes_ += event.frame_bytes();
+  ++admitted_events_;
+  if (admitted_bytes_ - credited_bytes_ >= shared_.limits.publish_window / kCreditShare) MarkDirty();
+}
+
+void Session::GoOnWithParked() {
+  while (!parked_.empty() && !waiting() && out_.pending() <= shared_.limits.output_high) {
+    const EventParcelPtr event = parked_.PopFront();
+    if (shared_.exchange.Publish(*this, event)) NoteAdmitted(*event);
+  }
+}
+
+Session::MaybeEnd Session::Work() {
+  dirty_ = false;
+  GoOnWithParked();
+  IoResult result;
+  do {
+    Fill();
+    if (admitted_bytes_ > credited_bytes_) GiveCredit();
+    if (out_.pending() > shared_.limits.output_limit) return End{ProtocolError::kOutputLimit, false, {}};
+    result = out_.Flush(*channel_);
+  } while (result.status == IoResult::Status::kDone && !deliverable_.empty());
+  if (result.status == IoResult::Status::kFailed) {
+    return End{ProtocolError::kSystem, false, strerror(result.error)};
+  }
+  // The reader finds the end of the stream, after what the peer sent before it went.
+  if (result.status == IoResult::Status::kEnd) out_.Clear();
+  if (out_.empty() && !parked_.empty() && !waiting()) MarkDirty();
+  return std::nullopt;
+}
+
+void Session::GiveCredit() {
+  wire::PublishCredit credit;
+  credit.events = admitted_events_;
+  credit.bytes = credited_bytes_ = admitted_bytes_;
+  Send(credit);
+}
+
+void Session::Fill() {
+  while (!deliverable_.empty() && out_.pending() < shared_.limits.output_target) {
+    Subscription* const subscription = deliverable_.PopFront();
+    const SubscriptionId id = subscription->id;
+    batch_.clear();
+    if (shared_.exchange.Take(*subscription, kTakeAtOnce, batch_)) deliverable_.PushBack(subscription);
+    for (const delivery::ParcelPtr& parcel : batch_) AppendDelivery(id, parcel);
+  }
+  batch_.clear();
+}
+
+void Session::AppendDelivery(SubscriptionId subscription, const delivery::ParcelPtr& parcel) {
+  const EventParcel& event = static_cast<const EventParcel&>(*parcel);
+  EncodedHeader header = event.encoded();
+  header.attributes_number = 0;
+  std::string_view attributes = event.inline_attributes();
+  if (const AttributeSetPtr& set = event.attributes(); set != nullptr) {
+    const auto answer = known_.Find(set, [&] { return set->encoded().size(); });
+    header.attributes_number = answer.number;
+    if (answer.is_new) {
+      wire::DefineAttributes define;
+      define.number = answer.number;
+      char* const out = out_.Append(sizeof define + set->encoded().size());
+      wire::Store(define, out);
+      std::memcpy(out + sizeof define, set->encoded().data(), set->encoded().size());
+    }
+    attributes = answer.number == 0 ? std::string_view(set->encoded()) : std::string_view();
+  }
+  header.attributes_size = static_cast<uint32_t>(attributes.size());
+
+  wire::DeliverPrefix prefix;
+  prefix.prefix.flags = event.report_delivered() ? wire::kReportDelivered : 0;
+  prefix.subscription = subscription;
+  const std::string_view body = event.body();
+  const size_t head = sizeof prefix + kEncodedHeaderSize + attributes.size();
+  char* const out =
+      body.size() >= FrameWriter::kReferenceBytes
+          ? out_.AppendWithTail(head, body, [held = delivery::ParcelPtr(parcel)]() mutable { held.reset(); })
+          : out_.Append(head + body.size());
+  wire::Store(prefix, out);
+  EncodeHeader(header, out + sizeof prefix);
+  std::memcpy(out + sizeof prefix + kEncodedHeaderSize, attributes.data(), attributes.size());
+  if (body.size() < FrameWriter::kReferenceBytes) std::memcpy(out + head, body.data(), body.size());
+}
+
+void Session::OnDeliverable(Subscription& subscription) {
+  deliverable_.PushBack(&subscription);
+  MarkDirty();
+}
+
+void Session::OnAdmitted(const EventParcel& event) {
+  NoteAdmitted(event);
+  MarkDirty();
+}
+
+void Session::OnOutcome(const wire::EventOutcome& outcome) {
+  if (wants_outcomes_) Send(outcome);
+}
+
+void Session::RequestProgress(uint32_t number, bool eager) {
+  wire::ProgressRequest request;
+  request.prefix.flags = eager ? wire::kEager : 0;
+  request.number = number;
+  Send(request);
+}
+
+void Session::Reply(uint64_t request, const absl::Status& status) {
+  wire::BrokerControl answer;
+  answer.set_request(request);
+  wire::Reply* const reply = answer.mutable_reply();
+  reply->set_code(static_cast<uint32_t>(status.code()));
+  reply->set_message(std::string(status.message()));
+  SendControl(answer);
+}
+
+void Session::Reply(uint64_t request, const RouterStatistics& statistics) {
+  wire::BrokerControl answer;
+  answer.set_request(request);
+  wire::Statistics* const message = answer.mutable_reply()->mutable_statistics();
+  Store(statistics.books, message->mutable_books());
+  for (const RouterStatistics::Subscription& subscription : statistics.subscriptions) {
+    wire::Statistics::Subscription* const entry = message->add_subscriptions();
+    entry->set_id(subscription.id);
+    entry->set_service(subscription.service);
+    Store(subscription.books, entry->mutable_books());
+  }
+  SendControl(answer);
+}
+
+void Session::Abandon(Outcome outcome) {
+  while (!parked_.empty()) {
+    const EventParcelPtr event = parked_.PopFront();
+    shared_.exchange.Discard(*this, event->header(), outcome);
+    NoteAdmitted(*event);
+  }
+}
+
+void Session::SayEnd(const End& end) {
+  if (admitted_bytes_ > credited_bytes_) GiveCredit();
+  wire::BrokerControl farewell;
+  wire::Refused* const reason = established_ ? farewell.mutable_goodbye() : farewell.mutable_refused();
+  const std::string_view name = wire::Name(end.error);
+  reason->set_error(name.data(), name.size());
+  reason->set_detail(end.detail);
+  SendControl(farewell);
+  out_.Flush(*channel_);
+  channel_->Shutdown();
+}
+
+template <typename Frame>
+void Session::Send(const Frame& frame) {
+  wire::Store(frame, out_.Append(sizeof frame));
+  MarkDirty();
+}
+
+void Session::SendControl(const wire::BrokerControl& control) {
+  const size_t size = control.ByteSizeLong();
+  char* const out = out_.Append(sizeof(wire::Prefix) + size);
+  wire::Store(wire::Prefix{FrameType::kControl}, out);
+  control.SerializeToArray(out + sizeof(wire::Prefix), static_cast<int>(size));
+  MarkDirty();
+}
+
+void Session::MarkDirty() {
+  if (std::exchange(dirty_, true)) return;
+  shared_.host.OnDirty(*this);
+}
+
+}  // namespace routebench::daemon
