@@ -44,16 +44,17 @@ KindSet KindsOf(const record::ServicePlan& service) {
   return kinds;
 }
 
-uint32_t ReceiversOf(EventKind kind, const record::RunPlan& plan) {
-  uint32_t receivers = 0;
-  for (const record::ServicePlan& service : plan.services())
-    receivers += KindsOf(service).Contains(kind) ? 1 : 0;
+std::array<uint32_t, kKindCount> ReceiversByKind(const record::RunPlan& plan) {
+  std::array<uint32_t, kKindCount> receivers{};
+  for (const record::ServicePlan& service : plan.services()) {
+    const KindSet kinds = KindsOf(service);
+    for (size_t k = 0; k < kKindCount; ++k) receivers[k] += kinds.Contains(static_cast<EventKind>(k)) ? 1 : 0;
+  }
   return receivers;
 }
 
 double FanOut(const Schedule& schedule, const record::RunPlan& plan) {
-  std::array<uint32_t, kKindCount> receivers;
-  for (size_t k = 0; k < kKindCount; ++k) receivers[k] = ReceiversOf(static_cast<EventKind>(k), plan);
+  const auto receivers = ReceiversByKind(plan);
   double deliveries = 0;
   for (const PlannedEvent& event : schedule.events) deliveries += receivers[static_cast<size_t>(event.kind)];
   return schedule.events.empty() ? 0 : deliveries / static_cast<double>(schedule.events.size());

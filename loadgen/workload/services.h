@@ -2,6 +2,7 @@
 #ifndef ROUTEBENCH_LOADGEN_WORKLOAD_SERVICES_H_
 #define ROUTEBENCH_LOADGEN_WORKLOAD_SERVICES_H_
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -31,8 +32,8 @@ void PlanServices(uint32_t count, record::RunPlan& plan);
 // Kinds a planned service subscribes to.
 KindSet KindsOf(const record::ServicePlan& service);
 
-// Deliveries that an event of `kind` amounts to: the services that want it.
-uint32_t ReceiversOf(EventKind kind, const record::RunPlan& plan);
+// Deliveries that an event of each kind amounts to: the services that want it.
+std::array<uint32_t, kKindCount> ReceiversByKind(const record::RunPlan& plan);
 
 // Mean deliveries for each event of the schedule.
 double FanOut(const Schedule& schedule, const record::RunPlan& plan);

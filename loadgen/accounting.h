@@ -1,0 +1,23 @@
+// The books of a run: what was offered, what was to come of it, and what did (R22).
+#ifndef ROUTEBENCH_LOADGEN_ACCOUNTING_H_
+#define ROUTEBENCH_LOADGEN_ACCOUNTING_H_
+
+#include <optional>
+
+#include "analysis/record/run_record.h"
+#include "control.pb.h"
+#include "events/outcome.h"
+#include "loadgen/publisher.h"
+#include "loadgen/workload/schedule.h"
+
+namespace routebench::loadgen {
+
+// Brings the sides together into the record: its cells and its books. `statistics` is the router's view after
+// the drain (absent when it could not be had).
+void Account(const record::RunPlan& plan, const Schedule& schedule, const OfferResults& offers,
+             const ReceiverReport& arrivals, const std::optional<RouterStatistics>& statistics,
+             record::RunRecord& record);
+
+}  // namespace routebench::loadgen
+
+#endif  // ROUTEBENCH_LOADGEN_ACCOUNTING_H_

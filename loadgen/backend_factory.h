@@ -1,0 +1,41 @@
+// The only door to concrete backends.
+#ifndef ROUTEBENCH_LOADGEN_BACKEND_FACTORY_H_
+#define ROUTEBENCH_LOADGEN_BACKEND_FACTORY_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "events/router.h"
+
+namespace routebench::loadgen {
+
+struct WireBytes {
+  uint64_t sent = 0;
+  uint64_t received = 0;
+};
+
+// One process's side of a backend.
+class Backend {
+ public:
+  virtual ~Backend() = default;
+  virtual EventRouter& router() = 0;
+  // So far; nothing where no byte leaves the process.
+  virtual std::optional<WireBytes> wire_bytes() const { return std::nullopt; }
+};
+
+// Whether events of the backend cross to a daemon at an endpoint.
+bool NeedsDaemon(const std::string& backend);
+// Whether receivers get events at all (null's do not).
+bool Delivers(const std::string& backend);
+
+// `backend` is a canonical name (daemon:unix, not daemon). `endpoint` is the daemon's; `peer_name` is how
+// this process introduces itself there.
+absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const std::string& endpoint,
+                                                     const std::string& peer_name, RouterOptions options);
+
+}  // namespace routebench::loadgen
+
+#endif  // ROUTEBENCH_LOADGEN_BACKEND_FACTORY_H_

@@ -1,0 +1,91 @@
+#include "loadgen/child_process.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "absl/strings/str_cat.h"
+
+namespace routebench::loadgen {
+namespace {
+
+constexpr int kInherited = 3;
+
+[[noreturn]] void Execute(const std::vector<char*>& arguments, int inherited, pid_t parent) {
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) _exit(127);  // the parent died before the line above
+  signal(SIGINT, SIG_IGN);
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (inherited == kInherited) {
+    fcntl(inherited, F_SETFD, 0);
+  } else if (inherited >= 0) {
+    dup2(inherited, kInherited);
+  }
+  execv(arguments[0], arguments.data());
+  _exit(127);
+}
+
+}  // namespace
+
+void Descriptor::Reset() {
+  if (descriptor_ >= 0) close(descriptor_);
+  descriptor_ = -1;
+}
+
+absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& arguments,
+                                                                  int inherited) {
+  std::vector<char*> pointers;
+  for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
+  pointers.push_back(nullptr);
+  const pid_t parent = getpid();
+  const pid_t pid = fork();
+  if (pid < 0) return absl::UnavailableError(absl::StrCat("cannot start a process: ", std::strerror(errno)));
+  if (pid == 0) Execute(pointers, inherited, parent);
+  return std::unique_ptr<ChildProcess>(new ChildProcess(pid));
+}
+
+ChildProcess::~ChildProcess() {
+  if (Reap(false)) return;
+  kill(pid_, SIGKILL);
+  Reap(true);
+}
+
+bool ChildProcess::Reap(bool wait) {
+  if (status_.has_value()) return true;
+  int status = 0;
+  pid_t reaped;
+  do {
+    reaped = waitpid(pid_, &status, wait ? 0 : WNOHANG);
+  } while (reaped < 0 && errno == EINTR);
+  if (reaped == pid_) status_ = status;
+  return status_.has_value();
+}
+
+std::optional<std::string> ChildProcess::Ended() {
+  if (!Reap(false)) return std::nullopt;
+  if (WIFSIGNALED(*status_)) return absl::StrCat("was killed by signal ", WTERMSIG(*status_));
+  return absl::StrCat("exited with code ", WEXITSTATUS(*status_));
+}
+
+bool ChildProcess::Stop(Duration patience) {
+  if (Reap(false)) return true;
+  const Descriptor handle(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
+  kill(pid_, SIGTERM);
+  pollfd polled{handle.get(), POLLIN, 0};
+  poll(&polled, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()));
+  if (Reap(false)) return true;
+  kill(pid_, SIGKILL);
+  Reap(true);
+  return false;
+}
+
+}  // namespace routebench::loadgen

@@ -1,0 +1,44 @@
+// A daemon of the run's own.
+#ifndef ROUTEBENCH_LOADGEN_DAEMON_PROCESS_H_
+#define ROUTEBENCH_LOADGEN_DAEMON_PROCESS_H_
+
+#include <sys/types.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "loadgen/child_process.h"
+
+namespace routebench::loadgen {
+
+// Where eventd is: `flag` where it is given, else beside this executable, in its build tree, on PATH.
+// NotFound says where it was looked for.
+absl::StatusOr<std::string> FindEventd(const std::string& flag);
+
+// Not thread-safe. The destructor stops the daemon and removes its directory.
+class DaemonProcess {
+ public:
+  // Starts `executable` on a socket in a new private directory and returns when it listens. Unavailable with
+  // its reason where it does not.
+  static absl::StatusOr<std::unique_ptr<DaemonProcess>> Start(const std::string& executable);
+  ~DaemonProcess();
+  DaemonProcess(const DaemonProcess&) = delete;
+  DaemonProcess& operator=(const DaemonProcess&) = delete;
+
+  const std::string& endpoint() const { return endpoint_; }
+  pid_t pid() const { return process_->pid(); }
+  // Why it no longer serves, or empty.
+  std::string Trouble();
+
+ private:
+  DaemonProcess() = default;
+
+  std::string directory_;
+  std::string endpoint_;
+  std::unique_ptr<ChildProcess> process_;
+};
+
+}  // namespace routebench::loadgen
+
+#endif  // ROUTEBENCH_LOADGEN_DAEMON_PROCESS_H_

@@ -1,0 +1,42 @@
+#include "loadgen/loadgen.h"
+
+#include <ostream>
+
+#include "loadgen/options.h"
+#include "loadgen/receiver.h"
+#include "loadgen/run.h"
+
+namespace routebench::loadgen {
+namespace {
+
+constexpr int kControlDescriptor = 3;  // where ChildProcess puts it
+
+constexpr char kDescription[] =
+    "Sends a workload of events through a routing backend and measures what comes of it.\n"
+    "\n"
+    "  loadgen --pattern spike --backend daemon          a run through a daemon of its own\n"
+    "  loadgen --level medium --json --out run.run       one JSON object and the full record\n"
+    "  loadgen --pattern burst --rate 20k/s --print-plan what these flags amount to\n"
+    "\n"
+    "Exit codes: 0 pass, 1 error, 4 invalid measurement, 64 usage, 130 interrupted.";
+
+}  // namespace
+
+int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  CLI::App app(kDescription, "loadgen");
+  app.set_version_flag("--version", std::string("routebench ") + ROUTEBENCH_VERSION);
+  RunOptions options;
+  AddRunFlags(app, options);
+  CLI::App* const receive = app.add_subcommand("receive")->group("");
+  app.require_subcommand(0, 1);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // Help and version are no errors.
+    return app.exit(error, out, err) == 0 ? kExitOk : kExitUsage;
+  }
+  if (receive->parsed()) return RunReceiverProcess(kControlDescriptor);
+  return RunOnce(options, argc, argv, {out, err});
+}
+
+}  // namespace routebench::loadgen

@@ -1,0 +1,106 @@
+#include "loadgen/output.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <ostream>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "analysis/record/json.h"
+#include "analysis/record/summary.h"
+#include "loadgen/workload/quantities.h"
+
+namespace routebench::loadgen {
+namespace {
+
+uint64_t ExpectedDeliveries(const record::RunPlan& plan) {
+  return static_cast<uint64_t>(plan.fan_out() * static_cast<double>(plan.events()) + 0.5);
+}
+
+std::string SizesOf(const record::RunPlan& plan) {
+  const std::string min = FormatSize(static_cast<double>(plan.payload_min_bytes()));
+  if (plan.payload_min_bytes() == plan.payload_max_bytes()) return min;
+  return absl::StrCat(min, " to ", FormatSize(static_cast<double>(plan.payload_max_bytes())));
+}
+
+std::string HashText(const Schedule& schedule) { return absl::StrFormat("%016x", schedule.hash); }
+
+void PrintPlanAsJson(const record::RunPlan& plan, const Schedule& schedule, std::ostream& out) {
+  nlohmann::ordered_json json = {{"schema", "routebench.plan.v1"},
+                                 {"backend", plan.backend()},
+                                 {"pattern", plan.pattern()},
+                                 {"arrivals", plan.arrivals()},
+                                 {"loop", plan.loop()},
+                                 {"rate_per_s", plan.rate_per_s()},
+                                 {"warmup_ns", plan.warmup_ns()},
+                                 {"duration_ns", plan.duration_ns()},
+                                 {"events", plan.events()},
+                                 {"expected_deliveries", ExpectedDeliveries(plan)},
+                                 {"fan_out", plan.fan_out()},
+                                 {"payload_min_bytes", plan.payload_min_bytes()},
+                                 {"payload_max_bytes", plan.payload_max_bytes()},
+                                 {"publishers", plan.publishers()},
+                                 {"services", plan.services_size()},
+                                 {"capacity", plan.subscription().capacity()},
+                                 {"full_policy", plan.subscription().full_policy()},
+                                 {"seed", plan.seed()},
+                                 {"schedule_hash", HashText(schedule)}};
+  out << json.dump(2) << "\n";
+}
+
+}  // namespace
+
+ProgressLine::ProgressLine(std::ostream& err, bool quiet)
+    : err_(err), visible_(!quiet && isatty(STDERR_FILENO) == 1) {}
+
+void ProgressLine::Show(Duration elapsed, Duration total, uint64_t sent, uint64_t events) {
+  if (!visible_) return;
+  const Duration left = std::max(Duration::zero(), total - std::max(elapsed, Duration::zero()));
+  err_ << absl::StrFormat("\r\033[K%d of %d events sent, %.0f s left", sent, events,
+                          std::chrono::duration<double>(left).count())
+       << std::flush;
+  shown_ = true;
+}
+
+void ProgressLine::Clear() {
+  if (shown_) err_ << "\r\033[K" << std::flush;
+  shown_ = false;
+}
+
+void PrintRun(const record::RunRecord& record, bool json, std::ostream& out) {
+  out << (json ? record::RunToJson(record) : record::RenderSummary(record)) << std::flush;
+}
+
+void PrintPlan(const record::RunPlan& plan, const Schedule& schedule, bool json, std::ostream& out) {
+  if (json) return PrintPlanAsJson(plan, schedule, out);
+  const record::SubscriptionPlan& subscription = plan.subscription();
+  out << absl::StrFormat("backend     %s\n", plan.backend())
+      << absl::StrFormat("pattern     %s, %s arrivals, %s loop, seed %d\n", plan.pattern(), plan.arrivals(),
+                         plan.loop(), plan.seed())
+      << absl::StrFormat("load        %s for %s after %s of warm-up: %d events by %d publisher%s\n",
+                         FormatRate(plan.rate_per_s()),
+                         FormatDuration(static_cast<double>(plan.duration_ns())),
+                         FormatDuration(static_cast<double>(plan.warmup_ns())), plan.events(),
+                         plan.publishers(), plan.publishers() == 1 ? "" : "s")
+      << absl::StrFormat("body        %s, encoded\n", SizesOf(plan))
+      << absl::StrFormat("deliveries  %d expected, fan-out %.2f\n", ExpectedDeliveries(plan), plan.fan_out())
+      << absl::StrFormat("queues      %d events each, %s when full, %s order\n", subscription.capacity(),
+                         subscription.full_policy(), subscription.order())
+      << absl::StrFormat("schedule    hash %s\n", HashText(schedule));
+  for (const record::ShareOfKind& share : plan.mix()) {
+    out << absl::StrFormat("mix         %-10s %5.1f %%\n", share.category(), share.percent());
+  }
+  constexpr int kShown = 12;
+  for (int i = 0; i < std::min(plan.services_size(), kShown); ++i) {
+    out << absl::StrFormat("service     %s takes %s\n", plan.services(i).id(),
+                           absl::StrJoin(plan.services(i).categories(), ", "));
+  }
+  if (plan.services_size() > kShown)
+    out << absl::StrFormat("            and %d more\n", plan.services_size() - kShown);
+}
+
+}  // namespace routebench::loadgen

@@ -1,0 +1,75 @@
+// The receiving side's instrument: a handler that reads every field and records when the event came.
+#ifndef ROUTEBENCH_LOADGEN_PROBE_H_
+#define ROUTEBENCH_LOADGEN_PROBE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <vector>
+
+#include "analysis/record/histogram.h"
+#include "events/clock.h"
+#include "events/mutex.h"
+#include "events/router.h"
+#include "loadgen/cells.h"
+#include "loadgen/workload/schedule.h"
+
+namespace routebench::loadgen {
+
+// What came of one phase and category. Nanoseconds.
+struct ArrivalCell {
+  uint64_t delivered = 0;
+  record::Histogram response;  // from the due time to the handler
+  record::Histogram service;   // from the actual send to the handler
+
+  void Merge(const ArrivalCell& other);
+};
+
+struct ArrivalResults {
+  explicit ArrivalResults(size_t phases) : cells(phases) {}
+  Cells<ArrivalCell> cells;
+  uint64_t delivered = 0;
+  uint64_t out_of_order = 0;  // a sequence below one that this subscription has seen from the same publisher
+  uint64_t duplicates = 0;    // the sequence seen last, once more
+  uint64_t foreign = 0;       // not an event of this run's schedule
+
+  void Merge(const ArrivalResults& other);
+};
+
+// Makes the handlers of a run and merges what they recorded. Each thread that runs handlers records into
+// storage of its own, so that nothing is shared while the run lasts. Recording allocates nothing after a
+// thread's first event.
+class Probes {
+ public:
+  // `publishers` as in the plan. The schedule says which phase a sequence belongs to; it is copied as far as
+  // needed.
+  Probes(const Schedule& schedule, uint32_t publishers, const Clock& clock);
+  ~Probes();
+
+  // A handler for one subscription; refers to this object, which must outlive it.
+  Handler MakeHandler();
+
+  // Call when no handler runs.
+  ArrivalResults Results() const;
+  // Thread-safe; exact when quiet.
+  uint64_t delivered() const;
+
+ private:
+  struct Recorder;  // one thread's
+  struct Order;     // one subscription's view of the publishers
+  Recorder& ForThisThread();
+  Verdict OnEvent(Order& order, const Event& event);
+
+  const uint64_t run_;  // tells this object's recorders from those of an earlier one at the same address
+  const Clock& clock_;
+  const size_t phase_count_;
+  std::vector<std::vector<uint8_t>> phase_of_;  // by publisher and sequence
+  mutable Mutex mutex_;
+  std::deque<std::unique_ptr<Recorder>> recorders_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::unique_ptr<Order>> orders_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace routebench::loadgen
+
+#endif  // ROUTEBENCH_LOADGEN_PROBE_H_

@@ -1,0 +1,88 @@
+#include "loadgen/publisher.h"
+
+#include <algorithm>
+
+namespace routebench::loadgen {
+
+void OfferCell::Merge(const OfferCell& other) {
+  offered += other.offered;
+  accepted += other.accepted;
+  self_lag.Merge(other.self_lag);
+  blocked.Merge(other.blocked);
+}
+
+void OfferResults::Merge(const OfferResults& other) {
+  cells.Merge(other.cells);
+  for (size_t i = 0; i < kPublishResultCount; ++i) answers[i] += other.answers[i];
+  clock_ran_backwards = clock_ran_backwards || other.clock_ran_backwards;
+}
+
+Publisher::Publisher(EventRouter& router, const Schedule& schedule, const Corpus& corpus, uint16_t number,
+                     Pacer& pacer, const Clock& clock, OutstandingLimit* outstanding,
+                     const std::array<uint32_t, kKindCount>& receivers)
+    : router_(router),
+      schedule_(schedule),
+      corpus_(corpus),
+      number_(number),
+      receivers_(receivers),
+      pacer_(pacer),
+      clock_(clock),
+      outstanding_(outstanding),
+      events_(corpus.events()),
+      ids_(RandomSeed()),
+      results_(schedule.phases.size()) {
+  for (size_t i = 0; i < schedule.events.size(); ++i) {
+    if (schedule.events[i].publisher == number) own_.push_back(static_cast<uint32_t>(i));
+  }
+}
+
+// An event that nobody receives has one outcome, too: unrouted.
+uint32_t Publisher::OutcomesOf(EventKind kind) const {
+  return std::max(1u, receivers_[static_cast<size_t>(kind)]);
+}
+
+void Publisher::Run(TimePoint start, const std::atomic<bool>& stop) {
+  pacer_.WaitUntil(start, stop);
+  TimePoint previous_return = start;
+  for (const uint32_t index : own_) {
+    if (stop.load(std::memory_order_relaxed)) return;
+    const PlannedEvent& planned = schedule_.events[index];
+    TimePoint due = start + Duration(planned.due_ns);
+    if (outstanding_ == nullptr) {
+      pacer_.WaitUntil(due, stop);
+      if (stop.load(std::memory_order_relaxed)) return;
+    } else {
+      outstanding_->Acquire(OutcomesOf(planned.kind));
+      due = clock_.Now();
+    }
+    previous_return = Offer(planned, events_[corpus_.EventOf(index)], due, previous_return);
+    sent_.store(sequence_, std::memory_order_relaxed);
+  }
+}
+
+TimePoint Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due,
+                           TimePoint previous_return) {
+  const TimePoint begin = clock_.Now();
+  event.header.id = ids_.Next();
+  event.header.sequence = ++sequence_;
+  event.header.publisher = number_ + 1u;
+  event.header.priority = planned.priority;
+  event.header.due = due;
+  event.header.created = begin;
+  const PublishResult answer = router_.Publish(event);
+  const TimePoint end = clock_.Now();
+
+  if (outstanding_ != nullptr && answer != PublishResult::kAccepted)
+    outstanding_->GiveBack(OutcomesOf(planned.kind));
+
+  OfferCell& cell = results_.cells.At(planned.phase, CategoryOf(planned.kind));
+  ++cell.offered;
+  cell.accepted += answer == PublishResult::kAccepted ? 1 : 0;
+  cell.self_lag.Record((begin - std::max(due, previous_return)).count());
+  cell.blocked.Record((end - begin).count());
+  ++results_.answers[static_cast<size_t>(answer)];
+  results_.clock_ran_backwards |= end < begin || begin < previous_return;
+  return end;
+}
+
+}  // namespace routebench::loadgen

@@ -1,0 +1,79 @@
+// A publisher: sends each event of its part of the schedule when it is due and never waits for completion.
+#ifndef ROUTEBENCH_LOADGEN_PUBLISHER_H_
+#define ROUTEBENCH_LOADGEN_PUBLISHER_H_
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "analysis/record/histogram.h"
+#include "events/clock.h"
+#include "events/outcome.h"
+#include "events/router.h"
+#include "loadgen/cells.h"
+#include "loadgen/corpus.h"
+#include "loadgen/outstanding.h"
+#include "loadgen/pacer.h"
+#include "loadgen/workload/schedule.h"
+
+namespace routebench::loadgen {
+
+// What publishing came to, for one phase and category. Nanoseconds.
+struct OfferCell {
+  uint64_t offered = 0;  // events due, refused ones included
+  uint64_t accepted = 0;
+  record::Histogram
+      self_lag;  // start of the call minus the later of the due time and the return of the previous call
+  record::Histogram blocked;  // inside Publish
+
+  void Merge(const OfferCell& other);
+};
+
+struct OfferResults {
+  explicit OfferResults(size_t phases) : cells(phases) {}
+  Cells<OfferCell> cells;
+  std::array<uint64_t, kPublishResultCount> answers{};
+  bool clock_ran_backwards = false;
+
+  void Merge(const OfferResults& other);
+};
+
+// Runs on one thread. Borrows everything it is given.
+class Publisher {
+ public:
+  // `number` is from 0; `outstanding` is null in the open loop. `receivers` is the number of outcomes that an
+  // event of each kind leads to.
+  Publisher(EventRouter& router, const Schedule& schedule, const Corpus& corpus, uint16_t number,
+            Pacer& pacer, const Clock& clock, OutstandingLimit* outstanding,
+            const std::array<uint32_t, kKindCount>& receivers);
+
+  // Sends its events from `start` on; returns early once `stop` is set. Progress counts events sent.
+  void Run(TimePoint start, const std::atomic<bool>& stop);
+
+  uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
+  const OfferResults& results() const { return results_; }
+
+ private:
+  TimePoint Offer(const PlannedEvent& planned, Event& event, TimePoint due, TimePoint previous_return);
+  uint32_t OutcomesOf(EventKind kind) const;
+
+  EventRouter& router_;
+  const Schedule& schedule_;
+  const Corpus& corpus_;
+  const uint16_t number_;
+  const std::array<uint32_t, kKindCount> receivers_;
+  std::vector<uint32_t> own_;  // indexes of its events in the schedule
+  Pacer& pacer_;
+  const Clock& clock_;
+  OutstandingLimit* const outstanding_;
+  std::vector<Event> events_;  // own copies of the corpus, to stamp
+  EventIdGenerator ids_;
+  uint64_t sequence_ = 0;
+  std::atomic<uint64_t> sent_{0};
+  OfferResults results_;
+};
+
+}  // namespace routebench::loadgen
+
+#endif  // ROUTEBENCH_LOADGEN_PUBLISHER_H_
