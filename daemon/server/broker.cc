@@ -102,8 +102,8 @@ class Broker::Loop final : public SessionHost {
   void CloseAll();
   template <typename Call>
   auto OnLoop(Call call);
-  void Log(const std::string& line) {
-    if (options_.log) options_.log(line);
+  void Log(LogLevel level, const std::string& line) {
+    if (options_.log) options_.log(level, line);
   }
 
   const BrokerOptions options_;
@@ -170,7 +170,8 @@ void Broker::Loop::AcceptAll() {
     auto channel = listener_->Accept(&pid);
     if (!channel.ok()) {
       ++counters_.ended[static_cast<size_t>(ProtocolError::kOtherUser)];
-      Log(absl::StrCat("event=peer_refused reason=other_user detail=\"", channel.status().message(), "\""));
+      Log(LogLevel::kWarning,
+          absl::StrCat("event=peer_refused reason=other_user detail=\"", channel.status().message(), "\""));
       return;
     }
     if (*channel == nullptr) return;
@@ -196,13 +197,13 @@ void Broker::Loop::AcceptAll() {
 void Broker::Loop::Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error) {
   ++counters_.ended[static_cast<size_t>(error)];
   Session(shared_, std::move(channel), 0, pid).SayEnd({error, false, {}});
-  Log(absl::StrFormat("event=peer_refused pid=%d reason=%s", pid, wire::Name(error)));
+  Log(LogLevel::kWarning, absl::StrFormat("event=peer_refused pid=%d reason=%s", pid, wire::Name(error)));
 }
 
 void Broker::Loop::OnEstablished(Session& session) {
   ++counters_.established;
-  Log(absl::StrFormat("event=peer_connected session=%u pid=%d name=\"%s\"", session.number(), session.pid(),
-                      session.name()));
+  Log(LogLevel::kInfo, absl::StrFormat("event=peer_connected session=%u pid=%d name=\"%s\"", session.number(),
+                                       session.pid(), session.name()));
 }
 
 Broker::Loop::ConnectionPtr Broker::Loop::Find(uint32_t number) const {
@@ -279,16 +280,17 @@ void Broker::Loop::Work(const ConnectionPtr& connection) {
 void Broker::Loop::Drop(const ConnectionPtr& connection, const Session::End& end) {
   Session& session = connection->session;
   if (std::exchange(connection->dropped, true)) return;
+  const bool stopping = end.error == ProtocolError::kShutdown;
   if (end.orderly) {
     ++counters_.left;
   } else {
     ++counters_.ended[static_cast<size_t>(end.error)];
   }
-  Log(absl::StrFormat("event=%s session=%u pid=%d reason=%s%s",
+  Log(end.orderly || stopping ? LogLevel::kInfo : LogLevel::kWarning,
+      absl::StrFormat("event=%s session=%u pid=%d reason=%s%s",
                       session.established() ? "peer_gone" : "peer_refused", session.number(), session.pid(),
                       end.orderly ? "goodbye" : wire::Name(end.error),
                       end.detail.empty() ? "" : absl::StrCat(" detail=\"", end.detail, "\"")));
-  const bool stopping = end.error == ProtocolError::kShutdown;
   const Outcome outcome = end.orderly || stopping ? Outcome::kDroppedClosed : Outcome::kLostWithPeer;
   session.Abandon(outcome);
   exchange_.RemovePeer(session, outcome);

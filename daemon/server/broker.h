@@ -19,13 +19,15 @@
 
 namespace routebench::daemon {
 
+enum class LogLevel : uint8_t { kInfo, kWarning };
+
 struct BrokerOptions {
   std::string socket_path;
   const Clock* clock = &Clock::System();
   Timers* timers = nullptr;  // null: the loop's own, on the system's clock
   BrokerLimits limits;
   // One line of key=value pairs for each event of the broker's own life; on the loop's thread. May be null.
-  std::function<void(const std::string&)> log;
+  std::function<void(LogLevel, const std::string&)> log;
 };
 
 struct BrokerCounters {

@@ -1,0 +1,173 @@
+#include "daemon/server/run.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <chrono>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "daemon/server/broker.h"
+#include "daemon/transport/unix_socket.h"
+#include "daemon/wire/frames.h"
+#include "events/mutex.h"
+
+namespace routebench::daemon {
+namespace {
+
+constexpr int kFailed = 1;
+constexpr int kUsage = 64;
+
+struct Flags {
+  std::string socket = transport::DefaultSocketPath();
+  size_t max_body = BrokerLimits().max_body_bytes;
+  std::string log_level = "info";
+  double drain_seconds = 5;
+  int ready_fd = -1;
+  int stop_fd = -1;
+};
+
+void Declare(CLI::App& app, Flags& flags) {
+  app.add_option("--socket", flags.socket, "where to listen")->capture_default_str()->type_name("PATH");
+  app.add_option("--max-body", flags.max_body, "largest encoded body that is taken, in bytes")
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{1}, size_t{1} << 30))
+      ->type_name("BYTES");
+  app.add_option("--log-level", flags.log_level, "which lines of its own life it logs")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"info", "warning", "off"}));
+  app.add_option("--drain-deadline", flags.drain_seconds, "how long a stop waits for events in flight")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 3600.0))
+      ->type_name("SECONDS");
+  app.add_option("--ready-fd", flags.ready_fd, "descriptor that gets one line as soon as it listens")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  app.add_option("--stop-fd", flags.stop_fd, "descriptor whose closing, at its other side, stops the daemon")
+      ->check(CLI::NonNegativeNumber)
+      ->type_name("N");
+  app.set_version_flag("--version", absl::StrFormat("eventd 0.1.0, protocol %u", wire::kProtocolVersion));
+}
+
+// Lines of key=value pairs; thread-safe.
+class LineLog {
+ public:
+  LineLog(std::ostream& out, const std::string& level)
+      : out_(out), info_(level == "info"), warning_(level != "off") {}
+
+  void Write(LogLevel level, const std::string& line) {
+    if (!(level == LogLevel::kInfo ? info_ : warning_)) return;
+    const auto now = std::chrono::system_clock::now().time_since_epoch();
+    const auto millis = std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+    const time_t seconds = static_cast<time_t>(millis / 1000);
+    tm utc;
+    gmtime_r(&seconds, &utc);
+    std::array<char, 32> text;
+    std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%S", &utc);
+    MutexLock lock(mutex_);
+    out_ << absl::StrFormat("time=%s.%03dZ level=%s %s\n", text.data(), millis % 1000,
+                            level == LogLevel::kInfo ? "info" : "warning", line)
+         << std::flush;
+  }
+
+ private:
+  std::ostream& out_;
+  const bool info_;
+  const bool warning_;
+  Mutex mutex_;
+};
+
+// Blocks the signals that stop the daemon and makes them readable.
+int BlockStopSignals() {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  return signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+// Returns why it is time to stop.
+std::string AwaitStop(int signals, int stop_fd) {
+  std::array<pollfd, 2> polled = {{{signals, POLLIN, 0}, {stop_fd, 0, 0}}};
+  for (;;) {
+    if (poll(polled.data(), polled.size(), -1) < 0) continue;
+    signalfd_siginfo info;
+    if (read(signals, &info, sizeof info) == sizeof info) {
+      return info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
+    }
+    if (polled[1].revents != 0) return "stop_fd";
+  }
+}
+
+void SayReady(int descriptor) {
+  constexpr char kLine[] = "ready\n";
+  // Whoever asked for it and is gone again does not matter here: the stop descriptor tells.
+  if (write(descriptor, kLine, sizeof kLine - 1) < 0) return;
+  close(descriptor);
+}
+
+std::string Describe(const Books& books) {
+  std::string line = absl::StrFormat("routed=%u in_flight=%u balanced=%s", books.routed, books.in_flight,
+                                     books.balanced() ? "yes" : "no");
+  for (size_t i = 0; i < kOutcomeCount; ++i) {
+    if (books.outcomes[i] == 0) continue;
+    absl::StrAppendFormat(&line, " %s=%u", Name(static_cast<Outcome>(i)), books.outcomes[i]);
+  }
+  return line;
+}
+
+int Serve(const Flags& flags, std::ostream& err) {
+  LineLog log(err, flags.log_level);
+  const int signals = BlockStopSignals();
+  signal(SIGPIPE, SIG_IGN);
+  BrokerOptions options;
+  options.socket_path = flags.socket;
+  options.limits.max_body_bytes = flags.max_body;
+  options.log = [&log](LogLevel level, const std::string& line) { log.Write(level, line); };
+  const auto broker = Broker::Start(std::move(options));
+  if (!broker.ok()) {
+    err << "eventd: " << std::string(broker.status().message()) << "\n";
+    close(signals);
+    return kFailed;
+  }
+  log.Write(LogLevel::kInfo, absl::StrFormat("event=listening pid=%d socket=%s protocol=%u max_body=%u",
+                                             getpid(), flags.socket, wire::kProtocolVersion, flags.max_body));
+  if (flags.ready_fd >= 0) SayReady(flags.ready_fd);
+
+  const std::string reason = AwaitStop(signals, flags.stop_fd);
+  log.Write(LogLevel::kInfo, absl::StrFormat("event=draining reason=%s", reason));
+  const absl::Status drained = (*broker)->Drain(
+      std::chrono::duration_cast<Duration>(std::chrono::duration<double>(flags.drain_seconds)));
+  if (!drained.ok()) {
+    log.Write(LogLevel::kWarning, absl::StrCat("event=drain_incomplete detail=\"", drained.message(), "\""));
+  }
+  (*broker)->Stop();
+  log.Write(LogLevel::kInfo, absl::StrCat("event=stopped ", Describe((*broker)->Statistics().books)));
+  close(signals);
+  return 0;
+}
+
+}  // namespace
+
+int RunEventd(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  CLI::App app("Routes events between the processes of one user over a Unix socket.", "eventd");
+  Flags flags;
+  Declare(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error, out, err) == 0 ? 0 : kUsage;
+  }
+  return Serve(flags, err);
+}
+
+}  // namespace routebench::daemon
