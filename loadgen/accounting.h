@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "analysis/record/run_record.h"
-#include "control.pb.h"
+#include "receiver.pb.h"
 #include "events/outcome.h"
 #include "loadgen/publisher.h"
 #include "loadgen/workload/schedule.h"

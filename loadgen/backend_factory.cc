@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/data_coordinator.h"
+#include "daemon/client/daemon_client.h"
 #include "loadgen/null_router.h"
 
 namespace routebench::loadgen {
@@ -20,19 +21,36 @@ class InProcess final : public Backend {
   Router router_;
 };
 
+class ThroughDaemon final : public Backend {
+ public:
+  explicit ThroughDaemon(std::unique_ptr<DaemonClient> client) : client_(std::move(client)) {}
+  EventRouter& router() override { return *client_; }
+  std::optional<WireBytes> wire_bytes() const override {
+    const auto bytes = client_->wire_bytes();
+    return WireBytes{bytes.sent, bytes.received};
+  }
+
+ private:
+  const std::unique_ptr<DaemonClient> client_;
+};
+
 }  // namespace
 
 bool NeedsDaemon(const std::string& backend) { return backend == "daemon:unix"; }
 
 bool Delivers(const std::string& backend) { return backend != "null"; }
 
-absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend,
-                                                     const std::string& /*endpoint*/,
-                                                     const std::string& /*peer_name*/,
-                                                     RouterOptions options) {
+absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const std::string& endpoint,
+                                                     const std::string& peer_name, RouterOptions options) {
   if (backend == "null") return std::make_unique<InProcess<NullRouter>>();
   if (backend == "coordinator") return std::make_unique<InProcess<DataCoordinator>>(std::move(options));
-  return absl::UnimplementedError(absl::StrCat("backend ", backend, " is not part of this build"));
+  if (backend == "daemon:unix") {
+    auto client =
+        DaemonClient::Connect({.socket_path = endpoint, .name = peer_name, .router = std::move(options)});
+    if (!client.ok()) return client.status();
+    return std::make_unique<ThroughDaemon>(*std::move(client));
+  }
+  return absl::InvalidArgumentError(absl::StrCat("unknown backend ", backend));
 }
 
 }  // namespace routebench::loadgen

@@ -8,7 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "analysis/record/run_record.h"
-#include "control.pb.h"
+#include "receiver.pb.h"
 #include "events/router.h"
 #include "loadgen/backend_factory.h"
 #include "loadgen/child_process.h"

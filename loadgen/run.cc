@@ -127,6 +127,8 @@ class Fleet {
       threads_.emplace_back([this, &publisher, start] {
         publisher.Run(start, stop_);
         running_.fetch_sub(1);
+        // Stays until the last snapshot: the kernel's counters of a thread go with it.
+        stop_.wait(false);
       });
     }
   }
@@ -139,6 +141,7 @@ class Fleet {
   // Ends what still runs and waits for it.
   void Stop() {
     stop_.store(true);
+    stop_.notify_all();
     if (stage_.outstanding != nullptr) stage_.outstanding->Release();
     for (std::thread& thread : threads_) thread.join();
     threads_.clear();
