@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/parcel_pool.h"
 #include "events/dispatch/service_gate.h"
@@ -27,7 +28,34 @@ using dispatch::ServiceGate;
 using dispatch::Subscriber;
 using dispatch::WorkerPool;
 
-class DataCoordinator::Core : public std::enable_shared_from_this<Core> {
+namespace {
+
+// Counts the moments at which the coordinator may have become quiet.
+class QuietSignal {
+ public:
+  void Change() {
+    MutexLock lock(mutex_);
+    ++changes_;
+    changed_.NotifyAll();
+  }
+  uint64_t changes() {
+    MutexLock lock(mutex_);
+    return changes_;
+  }
+  void AwaitChange(uint64_t seen) {
+    MutexLock lock(mutex_);
+    while (changes_ == seen) changed_.Wait(mutex_);
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  uint64_t changes_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace
+
+class DataCoordinator::Core {
  public:
   Core(RouterOptions options, const Clock& clock, Timers* timers)
       : options_(std::move(options)),
@@ -49,33 +77,36 @@ class DataCoordinator::Core : public std::enable_shared_from_this<Core> {
 
  private:
   class Receiver;
+  using Receivers = std::vector<std::shared_ptr<Receiver>>;
   // What a publisher works with; replaced whole by every change of the subscriptions.
   struct Snapshot {
     routing::RoutingTable table;
-    std::vector<std::shared_ptr<Receiver>> receivers;  // by routing::Target
+    Receivers receivers;  // by routing::Target
   };
   struct Service {
     ServiceSpec spec;
     std::shared_ptr<ServiceGate> gate;  // null without a limit
   };
-  using Receivers = absl::InlinedVector<Receiver*, 16>;
-
-  PublishResult Admit(const Event& event, PublishResult verdict);
-  PublishResult Offer(const Receivers& receivers, const ParcelPtr& parcel);
-  PublishResult OfferToSeveral(const Receivers& receivers, const ParcelPtr& parcel,
-                               TimePoint publish_deadline);
   enum class Place { kReserved, kRefused, kWouldBlock };
-  Place AwaitPlace(Receiver& receiver, TimePoint publish_deadline);
-  PublishResult OfferToOne(Receiver& receiver, const ParcelPtr& parcel);
+
+  PublishResult Admit(const Event& event);
+  PublishResult OfferToOne(Receiver& receiver, ParcelPtr parcel);
+  PublishResult OfferToSeveral(const Snapshot& snapshot, const routing::Targets& targets,
+                               const ParcelPtr& parcel);
+  Place AwaitPlace(Receiver& receiver, TimePoint start);
   void Report(const EventHeader& header, SubscriptionId subscription, Outcome outcome);
-  void EndReceiver(const std::shared_ptr<Receiver>& receiver, Outcome outcome);
+
+  template <typename Predicate>
+  Receivers EndReceivers(const Predicate& ends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ForgetTheQuiet() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RebuildSnapshot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void NoteQuiet();
-  uint64_t InFlight();
+  bool IsClosed();
+
+  bool Quiet();
 
   const RouterOptions options_;
   const Clock& clock_;
-  const std::unique_ptr<Timers> own_timers_;
+  const std::unique_ptr<dispatch::ThreadTimers> own_timers_;
   Timers& timers_;
 
   std::array<std::atomic<uint64_t>, kPublishResultCount> answers_{};
@@ -84,29 +115,31 @@ class DataCoordinator::Core : public std::enable_shared_from_this<Core> {
   // Guards what a publisher needs; held for a few instructions.
   Mutex publish_mutex_;
   std::shared_ptr<const Snapshot> snapshot_ ABSL_GUARDED_BY(publish_mutex_) = std::make_shared<Snapshot>();
-  ParcelPool parcels_;  // Get under publish_mutex_
   bool closed_ ABSL_GUARDED_BY(publish_mutex_) = false;
+  const std::shared_ptr<ParcelPool> parcels_ = std::make_shared<ParcelPool>();  // Get under publish_mutex_
 
-  // Guards the registrations. Taken before publish_mutex_.
+  // Guards the registrations. Taken before publish_mutex_ and before a receiver's lock.
   Mutex mutex_;
   absl::flat_hash_map<std::string, Service> services_ ABSL_GUARDED_BY(mutex_);
-  std::vector<std::shared_ptr<Receiver>> receivers_ ABSL_GUARDED_BY(mutex_);  // the living ones, by id
-  std::vector<std::shared_ptr<Receiver>> ending_ ABSL_GUARDED_BY(mutex_);  // ended, perhaps not settled yet
-  Books past_ ABSL_GUARDED_BY(mutex_);  // of ended and settled subscriptions
+  Receivers receivers_ ABSL_GUARDED_BY(mutex_);  // the living ones, by id
+  Receivers ended_ ABSL_GUARDED_BY(mutex_);      // that may still have something to settle
+  Books past_ ABSL_GUARDED_BY(mutex_);           // of those that have not
   SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
 
-  Mutex quiet_mutex_;
-  CondVar quiet_;
+  const std::shared_ptr<QuietSignal> quiet_signal_ = std::make_shared<QuietSignal>();
   std::atomic<uint32_t> drainers_{0};
 
   const std::shared_ptr<WorkerPool> pool_;
 };
 
+// The core outlives it up to Abandon; the parcels, which a stuck handler may hold longer, live with it.
 class DataCoordinator::Core::Receiver final : public Subscriber {
  public:
-  Receiver(dispatch::SubscriberOptions options, std::shared_ptr<Core> core)
-      : Subscriber(std::move(options), core->pool_, core->clock_, core->timers_), core_(std::move(core)) {
-    report_delivered_ = core_->options_.report_delivered;
+  Receiver(dispatch::SubscriberOptions options, Core& core)
+      : Subscriber(std::move(options), core.pool_, core.clock_, core.timers_),
+        core_(core),
+        parcels_(core.parcels_) {
+    report_delivered_ = core.options_.report_delivered;
   }
 
  protected:
@@ -114,13 +147,15 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
     return &static_cast<TypedParcel&>(parcel).event();
   }
   void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) override {
-    core_->Report(parcel.header(), id(), outcome);
+    core_.Report(parcel.header(), id(), outcome);
   }
-  void OnQuiet() override { core_->NoteQuiet(); }
+  void OnQuiet() override {
+    if (core_.drainers_.load() > 0) core_.quiet_signal_->Change();
+  }
 
  private:
-  // A cycle that Close breaks by dropping the core's references to its receivers.
-  const std::shared_ptr<Core> core_;
+  Core& core_;
+  const std::shared_ptr<ParcelPool> parcels_;
 };
 
 void DataCoordinator::Core::Report(const EventHeader& header, SubscriptionId subscription, Outcome outcome) {
@@ -130,43 +165,40 @@ void DataCoordinator::Core::Report(const EventHeader& header, SubscriptionId sub
 
 PublishResult DataCoordinator::Core::Publish(const Event& event) {
   PublishResult result = Validate(event, options_.max_body_bytes);
-  if (result == PublishResult::kAccepted) result = Admit(event, result);
+  if (result == PublishResult::kAccepted) result = Admit(event);
   answers_[static_cast<size_t>(result)].fetch_add(1, std::memory_order_relaxed);
   return result;
 }
 
-PublishResult DataCoordinator::Core::Admit(const Event& event, PublishResult verdict) {
+PublishResult DataCoordinator::Core::Admit(const Event& event) {
   std::shared_ptr<const Snapshot> snapshot;
   boost::intrusive_ptr<TypedParcel> parcel;
   {
     MutexLock lock(publish_mutex_);
     if (closed_) return PublishResult::kClosed;
     snapshot = snapshot_;
-    parcel = parcels_.Get();
+    parcel = parcels_->Get();
   }
   routing::Targets targets;
   snapshot->table.Resolve(event.header, AttributesOf(event).targets, targets);
   if (targets.empty()) {
     unrouted_.fetch_add(1, std::memory_order_relaxed);
     Report(event.header, 0, Outcome::kUnrouted);
-    return verdict;
+    return PublishResult::kAccepted;
   }
   ParcelPool::Fill(*parcel, event);
-  if (targets.size() == 1) return OfferToOne(*snapshot->receivers[targets.front()], parcel);
-  Receivers receivers;
-  for (const routing::Target target : targets) receivers.push_back(snapshot->receivers[target].get());
-  return OfferToSeveral(receivers, parcel, TimePoint{});
+  if (targets.size() == 1) return OfferToOne(*snapshot->receivers[targets.front()], std::move(parcel));
+  return OfferToSeveral(*snapshot, targets, std::move(parcel));
 }
 
-PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, const ParcelPtr& parcel) {
-  if (receiver.Offer(parcel) != Admission::kFull) return PublishResult::kAccepted;
-  const TimePoint publish_deadline = clock_.Now() + options_.publish_timeout;
-  switch (AwaitPlace(receiver, publish_deadline)) {
+PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, ParcelPtr parcel) {
+  if (receiver.Offer(std::move(parcel)) != Admission::kFull) return PublishResult::kAccepted;
+  switch (AwaitPlace(receiver, clock_.Now())) {
     case Place::kReserved:
-      receiver.OfferReserved(parcel);
+      receiver.OfferReserved(std::move(parcel));
       return PublishResult::kAccepted;
     case Place::kRefused:
-      receiver.Refuse(parcel, Outcome::kDroppedDeadline);
+      receiver.Refuse(*parcel, Outcome::kDroppedDeadline);
       return PublishResult::kAccepted;
     case Place::kWouldBlock:
       break;
@@ -174,58 +206,57 @@ PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, const Parcel
   return PublishResult::kWouldBlock;
 }
 
-// Reserves a place, waiting for it up to the receiver's own deadline or the publisher's, whichever comes
-// first.
-DataCoordinator::Core::Place DataCoordinator::Core::AwaitPlace(Receiver& receiver,
-                                                               TimePoint publish_deadline) {
-  if (receiver.Reserve()) return Place::kReserved;
-  const TimePoint own_deadline = clock_.Now() + receiver.spec().block_deadline;
-  const TimePoint deadline = std::min(own_deadline, publish_deadline);
-  while (receiver.AwaitRoom(deadline)) {
-    if (receiver.Reserve()) return Place::kReserved;
-  }
-  return own_deadline <= publish_deadline ? Place::kRefused : Place::kWouldBlock;
+// Reserves a place, waiting for it from `start` up to the receiver's own deadline or the publisher's,
+// whichever comes first.
+DataCoordinator::Core::Place DataCoordinator::Core::AwaitPlace(Receiver& receiver, TimePoint start) {
+  const Duration own = receiver.spec().block_deadline;
+  if (receiver.AwaitPlace(After(start, std::min(own, options_.publish_timeout)))) return Place::kReserved;
+  return own <= options_.publish_timeout ? Place::kRefused : Place::kWouldBlock;
 }
 
 // Everywhere or nowhere: places are kept at all receivers that can hold the publisher before anybody gets the
 // event.
-PublishResult DataCoordinator::Core::OfferToSeveral(const Receivers& receivers, const ParcelPtr& parcel,
-                                                    TimePoint publish_deadline) {
-  absl::InlinedVector<Place, 16> places(receivers.size(), Place::kRefused);
-  for (size_t i = 0; i < receivers.size(); ++i) {
-    Receiver& receiver = *receivers[i];
+PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, const routing::Targets& targets,
+                                                    const ParcelPtr& parcel) {
+  absl::InlinedVector<Place, 16> places(targets.size(), Place::kRefused);
+  TimePoint start{};
+  for (size_t i = 0; i < targets.size(); ++i) {
+    Receiver& receiver = *snapshot.receivers[targets[i]];
     if (receiver.spec().full_policy != FullPolicy::kBlock) continue;
     if (receiver.Reserve()) {
       places[i] = Place::kReserved;
       continue;
     }
-    if (publish_deadline == TimePoint{}) publish_deadline = clock_.Now() + options_.publish_timeout;
-    places[i] = AwaitPlace(receiver, publish_deadline);
+    if (start == TimePoint{}) start = clock_.Now();
+    places[i] = AwaitPlace(receiver, start);
     if (places[i] != Place::kWouldBlock) continue;
     for (size_t k = 0; k < i; ++k) {
-      if (places[k] == Place::kReserved) receivers[k]->CancelReservation();
+      if (places[k] == Place::kReserved) snapshot.receivers[targets[k]]->CancelReservation();
     }
     return PublishResult::kWouldBlock;
   }
-  for (size_t i = 0; i < receivers.size(); ++i) {
-    if (receivers[i]->spec().full_policy != FullPolicy::kBlock) {
-      receivers[i]->Offer(parcel);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    Receiver& receiver = *snapshot.receivers[targets[i]];
+    if (receiver.spec().full_policy != FullPolicy::kBlock) {
+      receiver.Offer(ParcelPtr(parcel));
     } else if (places[i] == Place::kReserved) {
-      receivers[i]->OfferReserved(parcel);
+      receiver.OfferReserved(parcel);
     } else {
-      receivers[i]->Refuse(parcel, Outcome::kDroppedDeadline);
+      receiver.Refuse(*parcel, Outcome::kDroppedDeadline);
     }
   }
   return PublishResult::kAccepted;
 }
 
+bool DataCoordinator::Core::IsClosed() {
+  MutexLock lock(publish_mutex_);
+  return closed_;
+}
+
 absl::Status DataCoordinator::Core::Register(const ServiceSpec& spec) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
   MutexLock lock(mutex_);
-  {
-    MutexLock publish_lock(publish_mutex_);
-    if (closed_) return absl::UnavailableError("the coordinator is closed");
-  }
+  if (IsClosed()) return absl::UnavailableError("the coordinator is closed");
   Service service{spec,
                   spec.max_concurrent == 0 ? nullptr : std::make_shared<ServiceGate>(spec.max_concurrent)};
   if (!services_.emplace(spec.id, std::move(service)).second) {
@@ -234,78 +265,84 @@ absl::Status DataCoordinator::Core::Register(const ServiceSpec& spec) {
   return absl::OkStatus();
 }
 
-absl::Status DataCoordinator::Core::Deregister(const std::string& service) {
-  std::vector<std::shared_ptr<Receiver>> ended;
-  {
-    MutexLock lock(mutex_);
-    if (services_.erase(service) == 0) {
-      return absl::NotFoundError(absl::StrCat("no service ", service, " is registered"));
-    }
-    const auto own = std::stable_partition(receivers_.begin(), receivers_.end(), [&](const auto& receiver) {
-      return receiver->spec().service != service;
-    });
-    ended.assign(own, receivers_.end());
-    receivers_.erase(own, receivers_.end());
-    ending_.insert(ending_.end(), ended.begin(), ended.end());
-    RebuildSnapshot();
-  }
-  for (const auto& receiver : ended) EndReceiver(receiver, Outcome::kDroppedUnsubscribed);
-  return absl::OkStatus();
-}
-
 absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const SubscriptionSpec& spec,
                                                                 Handler handler) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
   if (handler == nullptr) return absl::InvalidArgumentError("a subscription needs a handler");
   MutexLock lock(mutex_);
-  {
-    MutexLock publish_lock(publish_mutex_);
-    if (closed_) return absl::UnavailableError("the coordinator is closed");
-  }
+  if (IsClosed()) return absl::UnavailableError("the coordinator is closed");
   const auto service = services_.find(spec.service);
   if (service == services_.end()) {
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered"));
   }
   receivers_.push_back(std::make_shared<Receiver>(
-      dispatch::SubscriberOptions{++last_id_, spec, std::move(handler), service->second.gate},
-      shared_from_this()));
+      dispatch::SubscriberOptions{++last_id_, spec, std::move(handler), service->second.gate}, *this));
   RebuildSnapshot();
   return last_id_;
 }
 
-absl::Status DataCoordinator::Core::Unsubscribe(SubscriptionId subscription) {
-  std::shared_ptr<Receiver> receiver;
+absl::Status DataCoordinator::Core::Deregister(const std::string& service) {
+  Receivers ended;
   {
     MutexLock lock(mutex_);
-    const auto it = std::find_if(receivers_.begin(), receivers_.end(),
-                                 [&](const auto& candidate) { return candidate->id() == subscription; });
-    if (it == receivers_.end()) return absl::NotFoundError(absl::StrCat("no subscription ", subscription));
-    receiver = *it;
-    receivers_.erase(it);
-    ending_.push_back(receiver);
-    RebuildSnapshot();
+    if (services_.erase(service) == 0) {
+      return absl::NotFoundError(absl::StrCat("no service ", service, " is registered"));
+    }
+    ended = EndReceivers([&](const Receiver& receiver) { return receiver.spec().service == service; });
   }
-  EndReceiver(receiver, Outcome::kDroppedUnsubscribed);
+  for (const auto& receiver : ended) receiver->End(Outcome::kDroppedUnsubscribed);
+  for (const auto& receiver : ended) receiver->AwaitHandlers();
   return absl::OkStatus();
 }
 
-void DataCoordinator::Core::EndReceiver(const std::shared_ptr<Receiver>& receiver, Outcome outcome) {
-  receiver->End(outcome);
-  receiver->AwaitHandlers();
+absl::Status DataCoordinator::Core::Unsubscribe(SubscriptionId subscription) {
+  Receivers ended;
+  {
+    MutexLock lock(mutex_);
+    ended = EndReceivers([&](const Receiver& receiver) { return receiver.id() == subscription; });
+  }
+  if (ended.empty()) return absl::NotFoundError(absl::StrCat("no subscription ", subscription));
+  ended.front()->End(Outcome::kDroppedUnsubscribed);
+  ended.front()->AwaitHandlers();
+  return absl::OkStatus();
+}
+
+// No event is routed to them from now on. Returns them.
+template <typename Predicate>
+DataCoordinator::Core::Receivers DataCoordinator::Core::EndReceivers(const Predicate& ends) {
+  const auto first = std::stable_partition(receivers_.begin(), receivers_.end(),
+                                           [&](const auto& receiver) { return !ends(*receiver); });
+  Receivers ended(first, receivers_.end());
+  if (ended.empty()) return ended;
+  receivers_.erase(first, receivers_.end());
+  RebuildSnapshot();
+  ForgetTheQuiet();
+  ended_.insert(ended_.end(), ended.begin(), ended.end());
+  return ended;
+}
+
+// Keeps the books of ended receivers that no publisher and no thread uses any more, and nothing else.
+void DataCoordinator::Core::ForgetTheQuiet() {
+  const auto first = std::partition(ended_.begin(), ended_.end(), [](const auto& receiver) {
+    return receiver.use_count() > 1 || !receiver->Quiet();
+  });
+  for (auto it = first; it != ended_.end(); ++it) past_ += (*it)->GetBooks();
+  ended_.erase(first, ended_.end());
 }
 
 void DataCoordinator::Core::RebuildSnapshot() {
   auto snapshot = std::make_shared<Snapshot>();
   std::vector<routing::RoutingTable::Entry> entries;
   for (const auto& receiver : receivers_) {
-    const Service& service = services_.at(receiver->spec().service);
-    entries.push_back({static_cast<routing::Target>(snapshot->receivers.size()), service.spec.id,
-                       service.spec.supports, receiver->spec().filters});
-    snapshot->receivers.push_back(receiver);
+    const SubscriptionSpec& spec = receiver->spec();
+    entries.push_back({static_cast<routing::Target>(entries.size()), spec.service,
+                       services_.at(spec.service).spec.supports, spec.filters});
   }
   snapshot->table = routing::RoutingTable(entries);
+  snapshot->receivers = receivers_;
+  std::shared_ptr<const Snapshot> before = std::move(snapshot);
   MutexLock lock(publish_mutex_);
-  snapshot_ = std::move(snapshot);
+  snapshot_.swap(before);
 }
 
 RouterStatistics DataCoordinator::Core::Statistics() {
@@ -313,7 +350,7 @@ RouterStatistics DataCoordinator::Core::Statistics() {
   for (size_t i = 0; i < kPublishResultCount; ++i) statistics.answers[i] = answers_[i].load();
   MutexLock lock(mutex_);
   statistics.books = past_;
-  for (const auto& receiver : ending_) statistics.books += receiver->GetBooks();
+  for (const auto& receiver : ended_) statistics.books += receiver->GetBooks();
   for (const auto& receiver : receivers_) {
     const Books books = receiver->GetBooks();
     statistics.books += books;
@@ -325,64 +362,59 @@ RouterStatistics DataCoordinator::Core::Statistics() {
   return statistics;
 }
 
-uint64_t DataCoordinator::Core::InFlight() {
+bool DataCoordinator::Core::Quiet() {
+  const auto is_quiet = [](const auto& receiver) { return receiver->Quiet(); };
   MutexLock lock(mutex_);
-  uint64_t in_flight = 0;
-  for (const auto& receiver : receivers_) in_flight += receiver->InFlight();
-  for (const auto& receiver : ending_) in_flight += receiver->InFlight();
-  return in_flight;
-}
-
-void DataCoordinator::Core::NoteQuiet() {
-  if (drainers_.load() == 0) return;
-  MutexLock lock(quiet_mutex_);
-  quiet_.NotifyAll();
+  return std::all_of(receivers_.begin(), receivers_.end(), is_quiet) &&
+         std::all_of(ended_.begin(), ended_.end(), is_quiet);
 }
 
 absl::Status DataCoordinator::Core::Drain(Duration deadline) {
   const auto late = std::make_shared<std::atomic<bool>>(false);
-  const TimerId timer = timers_.Schedule(clock_.Now() + deadline, [weak = weak_from_this(), late] {
+  const auto signal = quiet_signal_;
+  const TimerId timer = timers_.Schedule(After(clock_.Now(), deadline), [signal, late] {
     late->store(true);
-    if (const auto core = weak.lock()) core->NoteQuiet();
+    signal->Change();
   });
   drainers_.fetch_add(1);
-  uint64_t in_flight;
-  {
-    MutexLock lock(quiet_mutex_);
-    while ((in_flight = InFlight()) > 0 && !late->load()) quiet_.Wait(quiet_mutex_);
+  bool quiet = false;
+  while (true) {
+    const uint64_t seen = signal->changes();
+    quiet = Quiet();
+    if (quiet || late->load() || deadline <= Duration::zero()) break;
+    signal->AwaitChange(seen);
   }
   drainers_.fetch_sub(1);
   timers_.Cancel(timer);
-  if (in_flight == 0) return absl::OkStatus();
-  return absl::DeadlineExceededError(absl::StrCat(in_flight, " events are still in flight"));
+  return quiet ? absl::OkStatus() : absl::DeadlineExceededError("events are still in flight");
 }
 
 absl::Status DataCoordinator::Core::Close(Duration deadline) {
   {
     MutexLock lock(publish_mutex_);
-    if (closed_) return absl::OkStatus();
-    closed_ = true;
+    if (std::exchange(closed_, true)) return absl::OkStatus();
   }
-  const TimePoint end = std::chrono::steady_clock::now() + deadline;
-  const absl::Status drained = InFlight() == 0 ? absl::OkStatus() : Drain(deadline);
-  std::vector<std::shared_ptr<Receiver>> ended;
+  const TimePoint end = After(clock_.Now(), deadline);
+  const absl::Status drained = Drain(deadline);
+  Receivers all;
   {
     MutexLock lock(mutex_);
-    ended.swap(receivers_);
-    ending_.insert(ending_.end(), ended.begin(), ended.end());
+    EndReceivers([](const Receiver&) { return true; });
     services_.clear();
-    RebuildSnapshot();
+    all = ended_;
   }
-  for (const auto& receiver : ended) receiver->End(Outcome::kDroppedClosed);
-  pool_->Stop(std::max(Duration::zero(), Duration(end - std::chrono::steady_clock::now())));
+  for (const auto& receiver : all) receiver->End(Outcome::kDroppedClosed);
+  pool_->Stop(std::max(Duration::zero(), Duration(end - clock_.Now())));
+  for (const auto& receiver : all) receiver->Abandon();
+  if (own_timers_ != nullptr) own_timers_->Stop();
+  all.clear();
   MutexLock lock(mutex_);
-  for (const auto& receiver : ending_) past_ += receiver->GetBooks();
-  ending_.clear();
+  ForgetTheQuiet();
   return drained;
 }
 
 DataCoordinator::DataCoordinator(RouterOptions options, const Clock& clock, Timers* timers)
-    : core_(std::make_shared<Core>(std::move(options), clock, timers)) {}
+    : core_(std::make_unique<Core>(std::move(options), clock, timers)) {}
 
 DataCoordinator::~DataCoordinator() { core_->Close(Duration::zero()).IgnoreError(); }
 

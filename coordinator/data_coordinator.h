@@ -37,7 +37,7 @@ class DataCoordinator final : public EventRouter {
 
  private:
   class Core;
-  std::shared_ptr<Core> core_;  // shared with what may outlive the router: stuck handlers, unanswered events
+  const std::unique_ptr<Core> core_;
 };
 
 }  // namespace routebench

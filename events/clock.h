@@ -17,6 +17,11 @@ using TimePoint = std::chrono::time_point<std::chrono::steady_clock, Duration>;
 constexpr TimePoint FromNanos(int64_t nanos) { return TimePoint(Duration(nanos)); }
 constexpr int64_t ToNanos(TimePoint time) { return time.time_since_epoch().count(); }
 
+// `time + duration`, or the end of time where that cannot be said.
+constexpr TimePoint After(TimePoint time, Duration duration) {
+  return duration > TimePoint::max() - time ? TimePoint::max() : time + duration;
+}
+
 // Thread-safe. Never blocks, never goes backwards.
 class Clock {
  public:

@@ -45,7 +45,7 @@ const Event* Mailbox::Prepare(delivery::Parcel& parcel, size_t lane) {
   return &desk.event;
 }
 
-void Mailbox::OnHanded(uint64_t /*handed*/) {
+void Mailbox::OnHanded() {
   {
     MutexLock lock(report_mutex_);
     if (left_ - reported_ < report_every_) return;

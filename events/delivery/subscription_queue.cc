@@ -43,7 +43,7 @@ void SubscriptionQueue::ReleaseHeld(TimePoint now) {
 }
 
 OfferResult SubscriptionQueue::Offer(ParcelPtr parcel, TimePoint now) {
-  if (closed_) return {Admission::kClosed, nullptr};
+  if (closed_) return {Admission::kClosed, std::move(parcel)};
   if (full()) return OfferToFull(std::move(parcel), now);
   Queue(std::move(parcel), now);
   return {Admission::kQueued, nullptr};
@@ -52,11 +52,11 @@ OfferResult SubscriptionQueue::Offer(ParcelPtr parcel, TimePoint now) {
 OfferResult SubscriptionQueue::OfferToFull(ParcelPtr parcel, TimePoint now) {
   switch (options_.full_policy) {
     case FullPolicy::kBlock:
-      return {Admission::kFull, nullptr};
+      return {Admission::kFull, std::move(parcel)};
     case FullPolicy::kReject:
-      return {Admission::kRejected, nullptr};
+      return {Admission::kRejected, std::move(parcel)};
     case FullPolicy::kDropNewest:
-      return {Admission::kDropped, nullptr};
+      return {Admission::kDropped, std::move(parcel)};
     case FullPolicy::kDropOldest:
       break;
   }
@@ -94,7 +94,7 @@ void SubscriptionQueue::CancelReservation() {
 
 OfferResult SubscriptionQueue::OfferReserved(ParcelPtr parcel, TimePoint now) {
   CancelReservation();
-  if (closed_) return {Admission::kClosed, nullptr};
+  if (closed_) return {Admission::kClosed, std::move(parcel)};
   Queue(std::move(parcel), now);
   return {Admission::kQueued, nullptr};
 }

@@ -50,7 +50,8 @@ enum class Admission : uint8_t {
 
 struct OfferResult {
   Admission admission;
-  ParcelPtr evicted;
+  ParcelPtr
+      evicted;  // what did not stay: the evicted event, or the offered one itself where it was not queued
 };
 
 // Not thread-safe. Steady state allocates nothing: storage grows to the largest number that ever waited and
@@ -67,13 +68,16 @@ class SubscriptionQueue {
   // publishers that must be admitted everywhere or nowhere.
   bool Reserve();
   void CancelReservation();
-  // kQueued, or kClosed.
+  // kQueued, or kClosed (the reservation is gone either way).
   OfferResult OfferReserved(ParcelPtr parcel, TimePoint now);
 
   // Moves up to `max` events, in hand-out order, from ready to out and appends them to `batch`. Events whose
   // time to live has ended are appended to `expired` instead and leave the queue. Returns how many were
   // appended to `batch`.
   size_t Take(size_t max, TimePoint now, std::vector<ParcelPtr>& batch, std::vector<ParcelPtr>& expired);
+
+  // Makes the held events ready whose time has come; Take does the same.
+  void ReleaseHeld(TimePoint now);
 
   // `count` of the out events have been handed to a handler (or dropped by whoever held them): frees their
   // places. Requires count <= out().
@@ -110,7 +114,6 @@ class SubscriptionQueue {
   Ring<ParcelPtr>& RingOf(const Parcel& parcel);
   void Queue(ParcelPtr parcel, TimePoint now);
   OfferResult OfferToFull(ParcelPtr parcel, TimePoint now);
-  void ReleaseHeld(TimePoint now);
   ParcelPtr PopHeld();
 
   QueueOptions options_;

@@ -14,12 +14,13 @@ namespace routebench::dispatch {
 // room again.
 class ServiceGate {
  public:
-  using Wake = std::function<void()>;
+  // Tells one who was refused to try again; false when there is nobody left to try.
+  using Wake = std::function<bool()>;
 
   explicit ServiceGate(uint32_t limit) : limit_(limit) {}
 
-  // True: one more is in hand. False: `wake` is called once, later, by the Leave that makes room; then try
-  // again.
+  // True: one more is in hand. False: `wake` is called once, later, when there is room; whoever is woken
+  // either enters or calls WakeNext.
   bool Enter(Wake wake) {
     MutexLock lock(mutex_);
     if (in_hand_ < limit_) {
@@ -30,16 +31,25 @@ class ServiceGate {
     return false;
   }
 
-  // One less in hand. Calls the wake of the one that was refused first; call it under no lock that the wake
-  // takes.
+  // One less in hand. Call it, and WakeNext, under no lock that a wake takes.
   void Leave() {
-    Wake wake;
     {
       MutexLock lock(mutex_);
       --in_hand_;
-      if (!refused_.empty()) wake = refused_.PopFront();
     }
-    if (wake) wake();
+    WakeNext();
+  }
+
+  void WakeNext() {
+    while (true) {
+      Wake wake;
+      {
+        MutexLock lock(mutex_);
+        if (in_hand_ >= limit_ || refused_.empty()) return;
+        wake = refused_.PopFront();
+      }
+      if (wake()) return;
+    }
   }
 
  private:

@@ -6,13 +6,15 @@
 namespace routebench::dispatch {
 namespace {
 
+using delivery::Admission;
+using delivery::ParcelPtr;
+
 // Large enough to amortise the lock, small enough that other subscriptions get their turn soon.
 constexpr size_t kBatch = 64;
 constexpr int kBatchesPerTurn = 4;
-constexpr Duration kRoomCheck = std::chrono::milliseconds(1);
 
-// The subscription whose handler this thread is running.
-thread_local const Subscriber* handling = nullptr;
+// The subscription whose lane this thread is running.
+thread_local const Subscriber* running_here = nullptr;
 
 size_t BatchMax(const SubscriberOptions& options) {
   const bool one_by_one = options.spec.order == QueueOrder::kPriority ||
@@ -25,30 +27,44 @@ Outcome OutcomeOf(Verdict verdict) {
   return verdict == Verdict::kAck ? Outcome::kDelivered : Outcome::kRejected;
 }
 
+Outcome OutcomeOf(Admission admission) {
+  switch (admission) {
+    case Admission::kRejected:
+      return Outcome::kDroppedQueueFull;
+    case Admission::kDropped:
+      return Outcome::kDroppedNewest;
+    default:
+      return Outcome::kDroppedOldest;
+  }
+}
+
 }  // namespace
 
-// An event whose answer comes later. Whoever sets `settled` first decides its outcome.
+// A publisher that waits for a place. Lives on its stack; under the subscription's mutex.
+struct Subscriber::Waiter {
+  uint64_t ticket;
+  CondVar changed;
+  bool granted = false;
+  bool late = false;
+};
+
+// An event whose answer comes later. Under the subscription's mutex.
 struct Subscriber::Deferred {
-  explicit Deferred(delivery::ParcelPtr p) : parcel(std::move(p)) {}
-  delivery::ParcelPtr parcel;  // belongs to whoever sets `settled`
-  std::atomic<bool> settled{false};
+  ParcelPtr parcel;  // from the handler's return to the answer
+  bool answered = false;
+  Verdict verdict = Verdict::kReject;
 };
 
 class Subscriber::Handing final : public Delivery {
  public:
-  Handing(Subscriber& subscriber, const delivery::ParcelPtr& parcel, const Event& event)
-      : subscriber_(subscriber), parcel_(parcel), event_(event) {}
+  Handing(Subscriber& subscriber, const Event& event) : subscriber_(subscriber), event_(event) {}
 
   const Event& event() const override { return event_; }
 
   Acknowledger Defer() override {
-    deferred_ = std::make_shared<Deferred>(parcel_);
-    {
-      MutexLock lock(subscriber_.mutex_);
-      subscriber_.deferred_.insert(deferred_);
-    }
+    deferred_ = std::make_shared<Deferred>();
     return Acknowledger([weak = subscriber_.weak_from_this(), deferred = deferred_](Verdict verdict) {
-      if (const auto subscriber = weak.lock()) subscriber->SettleDeferred(deferred, OutcomeOf(verdict));
+      if (const auto subscriber = weak.lock()) subscriber->Answer(deferred, verdict);
     });
   }
 
@@ -56,7 +72,6 @@ class Subscriber::Handing final : public Delivery {
 
  private:
   Subscriber& subscriber_;
-  const delivery::ParcelPtr& parcel_;
   const Event& event_;
   std::shared_ptr<Deferred> deferred_;
 };
@@ -70,7 +85,8 @@ Subscriber::Subscriber(SubscriberOptions options, std::weak_ptr<WorkerPool> pool
       timers_(timers),
       queue_({.capacity = options_.spec.capacity,
               .full_policy = options_.spec.full_policy,
-              .order = options_.spec.order}) {
+              .order = options_.spec.order}),
+      resting_lanes_(options_.spec.concurrency) {
   for (uint32_t i = 0; i < options_.spec.concurrency; ++i) {
     Lane& lane = lanes_.emplace_back();
     lane.owner = this;
@@ -80,142 +96,142 @@ Subscriber::Subscriber(SubscriberOptions options, std::weak_ptr<WorkerPool> pool
 
 Subscriber::~Subscriber() = default;
 
+// ---- The publishers' side.
+
 // Reading the clock is worth its price only for the rare event that is to be held.
 TimePoint Subscriber::NowFor(const delivery::Parcel& parcel) const {
   return parcel.header().not_before == TimePoint{} ? TimePoint{} : clock_.Now();
 }
 
-delivery::Admission Subscriber::Offer(delivery::ParcelPtr parcel) {
-  const delivery::Parcel& offered = *parcel;
-  const delivery::ParcelPtr keep = parcel;
-  const TimePoint now = NowFor(offered);
+Admission Subscriber::Offer(ParcelPtr&& parcel) {
+  const TimePoint now = NowFor(*parcel);
   delivery::OfferResult result;
-  Outcome end_outcome;
+  Outcome outcome = Outcome::kDelivered;
   Lane* lane;
   {
     MutexLock lock(mutex_);
-    if (queue_.full()) FoldHanded();
+    if (queue_.full()) MakeRoom();
     result = queue_.Offer(std::move(parcel), now);
-    if (result.admission == delivery::Admission::kFull) return result.admission;
-    ++routed_;
-    end_outcome = end_outcome_;
-    lane = StartLane();
+    if (result.admission == Admission::kFull) {
+      parcel = std::move(result.evicted);
+      return Admission::kFull;
+    }
+    ++books_.routed;
+    if (result.evicted != nullptr) {
+      outcome = result.admission == Admission::kClosed ? end_outcome_ : OutcomeOf(result.admission);
+      ++books_.of(outcome);
+    }
+    lane = LaneToStart();
     if (now != TimePoint{}) ArmHeldTimer();
   }
   ScheduleLane(lane);
-  switch (result.admission) {
-    case delivery::Admission::kEvicted:
-      Settle(*result.evicted, Outcome::kDroppedOldest, false);
-      break;
-    case delivery::Admission::kRejected:
-      Settle(offered, Outcome::kDroppedQueueFull, false);
-      break;
-    case delivery::Admission::kDropped:
-      Settle(offered, Outcome::kDroppedNewest, false);
-      break;
-    case delivery::Admission::kClosed:
-      Settle(offered, end_outcome, false);
-      break;
-    default:
-      break;
-  }
+  if (result.evicted != nullptr) Tell(*result.evicted, outcome);
   return result.admission;
 }
 
 bool Subscriber::Reserve() {
   MutexLock lock(mutex_);
-  return HasRoom() && (queue_.closed() || queue_.Reserve());
+  if (queue_.full()) MakeRoom();
+  return queue_.closed() || queue_.Reserve();
 }
 
 void Subscriber::CancelReservation() {
-  {
-    MutexLock lock(mutex_);
-    if (queue_.reserved() > 0) queue_.CancelReservation();
-  }
-  WakeWaiters();
+  MutexLock lock(mutex_);
+  if (queue_.closed()) return;
+  queue_.CancelReservation();
+  MakeRoom();
 }
 
-void Subscriber::OfferReserved(delivery::ParcelPtr parcel) {
-  const delivery::ParcelPtr keep = parcel;
-  const TimePoint now = NowFor(*keep);
-  bool closed;
-  Outcome end_outcome;
+void Subscriber::OfferReserved(ParcelPtr parcel) {
+  const TimePoint now = NowFor(*parcel);
+  ParcelPtr late;
+  Outcome outcome;
   Lane* lane;
   {
     MutexLock lock(mutex_);
-    closed = queue_.reserved() == 0 ||
-             queue_.OfferReserved(std::move(parcel), now).admission == delivery::Admission::kClosed;
-    ++routed_;
-    end_outcome = end_outcome_;
-    lane = StartLane();
+    ++books_.routed;
+    outcome = end_outcome_;
+    if (queue_.closed()) {
+      ++books_.of(outcome);
+      late = std::move(parcel);
+    } else {
+      queue_.OfferReserved(std::move(parcel), now);
+    }
+    lane = LaneToStart();
     if (now != TimePoint{}) ArmHeldTimer();
   }
   ScheduleLane(lane);
-  if (closed) Settle(*keep, end_outcome, false);
+  if (late != nullptr) Tell(*late, outcome);
 }
 
-void Subscriber::Refuse(delivery::ParcelPtr parcel, Outcome outcome) {
+void Subscriber::Refuse(const delivery::Parcel& parcel, Outcome outcome) {
   {
     MutexLock lock(mutex_);
-    ++routed_;
+    ++books_.routed;
+    ++books_.of(outcome);
   }
-  Settle(*parcel, outcome, false);
+  Tell(parcel, outcome);
 }
 
-bool Subscriber::HasRoom() {
-  if (queue_.full()) FoldHanded();
-  return queue_.closed() || !queue_.full();
-}
-
-bool Subscriber::AwaitRoom(TimePoint deadline) {
-  const auto late = std::make_shared<std::atomic<bool>>(false);
-  const TimerId timer = timers_.Schedule(deadline, [weak = weak_from_this(), late] {
-    const auto self = weak.lock();
-    if (self == nullptr) return;
-    MutexLock lock(self->mutex_);
-    late->store(true);
-    self->changed_.NotifyAll();
-  });
-  bool room;
+bool Subscriber::AwaitPlace(TimePoint deadline) {
+  if (Reserve()) return true;
+  if (clock_.Now() >= deadline) return false;
+  Waiter self;
+  TimerId timer;
   {
     MutexLock lock(mutex_);
-    waiters_.fetch_add(1);
-    wake_at_.store(handed_.load() + std::max<uint64_t>(1, options_.spec.capacity / 4));
-    while (!(room = HasRoom()) && !late->load()) {
-      // The worker wakes us once a quarter of the capacity is free: a wake-up for each place would cost more
-      // than the event. The short wait finds the room that a stuck handler leaves below that.
-      changed_.WaitUntil(mutex_, std::chrono::steady_clock::now() + kRoomCheck);
-    }
-    waiters_.fetch_sub(1);
+    if (queue_.closed()) return true;
+    self.ticket = ++last_ticket_;
+    waiters_.push_back(&self);
+    attention_.fetch_add(kOneWaiter);
+    MakeRoom();
+    if (self.granted) return true;
+    timer = timers_.Schedule(deadline, [weak = weak_from_this(), ticket = self.ticket] {
+      if (const auto subscriber = weak.lock()) subscriber->GiveUpWaiting(ticket);
+    });
+    while (!self.granted && !self.late) self.changed.Wait(mutex_);
   }
   timers_.Cancel(timer);
-  return room;
+  return self.granted;
 }
 
-void Subscriber::FoldHanded() {
-  if (batch_max_ == 1) return;
-  const uint64_t handed = handed_.load();
-  queue_.Handed(handed - folded_);
-  folded_ = handed;
+void Subscriber::GiveUpWaiting(uint64_t ticket) {
+  MutexLock lock(mutex_);
+  const auto waiter =
+      std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter* w) { return w->ticket == ticket; });
+  if (waiter == waiters_.end()) return;
+  (*waiter)->late = true;
+  (*waiter)->changed.NotifyOne();
+  waiters_.erase(waiter);
+  attention_.fetch_sub(kOneWaiter);
 }
 
-// The lane to schedule once the lock is released (a wake-up under it would make the woken thread wait for
-// it), or null.
-Subscriber::Lane* Subscriber::StartLane() {
+// Notices what a lane has handed out meanwhile, and gives places to those who waited longest.
+void Subscriber::MakeRoom() {
+  if (batch_max_ > 1) Fold(lanes_.front());
+  while (!waiters_.empty() && queue_.Reserve()) {
+    waiters_.front()->granted = true;
+    waiters_.front()->changed.NotifyOne();
+    waiters_.pop_front();
+    attention_.fetch_sub(kOneWaiter);
+  }
+}
+
+// ---- Lanes.
+
+// To be scheduled once the lock is released: a thread woken under it would only wait for it. Null: none is
+// needed.
+Subscriber::Lane* Subscriber::LaneToStart() {
+  if (resting_lanes_ == 0 || queue_.ready() == 0) return nullptr;
   const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [](const Lane& l) { return !l.active; });
-  if (lane == lanes_.end()) return nullptr;
   lane->active = true;
+  --resting_lanes_;
   return &*lane;
 }
 
 void Subscriber::ScheduleLane(Lane* lane) {
   if (lane == nullptr) return;
   if (const auto pool = pool_.lock()) pool->Schedule(std::shared_ptr<Task>(shared_from_this(), lane));
-}
-
-void Subscriber::StopLane(Lane& lane) {
-  lane.active = false;
-  ArmHeldTimer();
 }
 
 void Subscriber::ArmHeldTimer() {
@@ -225,175 +241,347 @@ void Subscriber::ArmHeldTimer() {
   timers_.Schedule(*due, [weak = weak_from_this(), due = *due] {
     const auto self = weak.lock();
     if (self == nullptr) return;
+    Lane* lane = nullptr;
     {
       MutexLock lock(self->mutex_);
       if (self->held_timer_due_ == due) self->held_timer_due_ = TimePoint::max();
+      if (self->queue_.closed()) return;
+      self->queue_.ReleaseHeld(due);
+      lane = self->LaneToStart();
+      self->ArmHeldTimer();
     }
-    self->Kick();
+    self->ScheduleLane(lane);
   });
 }
 
-void Subscriber::Kick() {
-  Lane* lane;
-  {
+bool Subscriber::RunLane(Lane& lane) {
+  const Subscriber* const before = std::exchange(running_here, this);
+  bool again = true;
+  for (int i = 0; i < kBatchesPerTurn && again; ++i) again = TakeBatch(lane) && HandBatch(lane);
+  if (again) {
     MutexLock lock(mutex_);
-    lane = StartLane();
+    Fold(lane);
+    PauseLane(lane);
   }
-  ScheduleLane(lane);
+  running_here = before;
+  return again;
 }
 
-void Subscriber::WakeWaiters() {
-  if (waiters_.load() == 0) return;
+bool Subscriber::TakeBatch(Lane& lane) {
+  bool pass_on = false;
+  bool taken = false;
+  bool hook = false;
+  Lane* another = nullptr;
+  {
+    MutexLock lock(mutex_);
+    Fold(lane);
+    lane.batch.clear();
+    lane.expired.clear();
+    const bool from_gate = std::exchange(lane.at_gate, false);
+    const TimePoint now = queue_.closed() ? TimePoint{} : clock_.Now();
+    if (queue_.closed() || !queue_.HasWork(now)) {
+      pass_on = from_gate;
+      RestLane(lane);
+      hook = EnterHook();
+    } else if (EnterGate(lane)) {
+      taken = true;
+      if (!std::exchange(lane.running, true)) ++running_lanes_;
+      const size_t count = queue_.Take(batch_max_, now, lane.batch, lane.expired);
+      in_hand_ += count;
+      lane.batch_start = lane.folded_answered;
+      books_.of(Outcome::kExpired) += lane.expired.size();
+      if (batch_max_ == 1 && count == 1) {
+        lane.progress.fetch_add(1);
+        Fold(lane);
+      }
+      MakeRoom();
+      another = LaneToStart();
+    }
+  }
+  if (pass_on) options_.gate->WakeNext();
+  ScheduleLane(another);
+  if (hook) CallOnQuiet();
+  if (!taken) return false;
+  for (const ParcelPtr& parcel : lane.expired) Tell(*parcel, Outcome::kExpired);
+  if (lane.batch.empty()) LeaveGate();
+  return true;
+}
+
+bool Subscriber::EnterGate(Lane& lane) {
+  if (options_.gate == nullptr) return true;
+  const bool entered = options_.gate->Enter([weak = weak_from_this(), &lane] {
+    const auto self = weak.lock();
+    if (self != nullptr) self->ScheduleLane(&lane);
+    return self != nullptr;
+  });
+  if (!entered) {
+    lane.at_gate = true;  // stays active: offers do not start it, the gate will
+    PauseLane(lane);
+  }
+  return entered;
+}
+
+void Subscriber::LeaveGate() {
+  if (options_.gate != nullptr) options_.gate->Leave();
+}
+
+void Subscriber::RestLane(Lane& lane) {
+  lane.active = false;
+  ++resting_lanes_;
+  ArmHeldTimer();
+  PauseLane(lane);
+}
+
+void Subscriber::PauseLane(Lane& lane) {
+  if (std::exchange(lane.running, false)) --running_lanes_;
+  NoteProgress();
+}
+
+// Tells those who wait for the end.
+void Subscriber::NoteProgress() {
+  if (queue_.closed()) changed_.NotifyAll();
+}
+
+// Abandon waits for those who have entered, and nobody enters any more.
+bool Subscriber::EnterHook() {
+  if (!abandoned_) in_hook_.fetch_add(1);
+  return !abandoned_;
+}
+
+void Subscriber::CallOnQuiet() {
+  OnQuiet();
+  if (in_hook_.fetch_sub(1) != 1 || (attention_.load() & kEnded) == 0) return;
   MutexLock lock(mutex_);
   changed_.NotifyAll();
 }
 
-bool Subscriber::RunLane(Lane& lane) {
-  for (int i = 0; i < kBatchesPerTurn; ++i) {
-    if (!TakeBatch(lane)) {
-      OnQuiet();
-      return false;
-    }
-    for (const delivery::ParcelPtr& parcel : lane.expired) Settle(*parcel, Outcome::kExpired, false);
-    for (delivery::ParcelPtr& parcel : lane.batch) Hand(lane, std::move(parcel));
-    EndBatch();
-  }
-  return true;
+bool Subscriber::QuietLocked() const {
+  return queue_.held() + queue_.ready() + in_hand_ + deferred_.size() == 0 && telling_ + running_lanes_ == 0;
 }
 
-bool Subscriber::TakeBatch(Lane& lane) {
-  lane.batch.clear();
-  lane.expired.clear();
-  const TimePoint now = clock_.Now();
-  bool nothing_in_hand = false;
-  {
-    MutexLock lock(mutex_);
-    FoldHanded();
-    if (!queue_.HasWork(now)) {
-      StopLane(lane);
-      return false;
-    }
-    if (options_.gate != nullptr && !options_.gate->Enter([weak = weak_from_this()] {
-          if (const auto self = weak.lock()) self->Kick();
-        })) {
-      StopLane(lane);
-      return false;
-    }
-    const size_t taken = queue_.Take(batch_max_, now, lane.batch, lane.expired);
-    nothing_in_hand = taken == 0;
-    if (batch_max_ == 1) {
-      queue_.Handed(taken);
-      folded_ += taken;
-      handed_.fetch_add(taken);
-    }
-    ++busy_lanes_;
-    if (batch_max_ == 1 && waiters_.load() > 0) changed_.NotifyAll();
-  }
-  if (options_.gate != nullptr && nothing_in_hand) options_.gate->Leave();
-  return true;
-}
-
-void Subscriber::EndBatch() {
+bool Subscriber::Quiet() {
   MutexLock lock(mutex_);
-  --busy_lanes_;
-  if (ended_.load(std::memory_order_relaxed)) changed_.NotifyAll();
+  return QuietLocked();
 }
 
-void Subscriber::Hand(Lane& lane, delivery::ParcelPtr parcel) {
-  if (batch_max_ > 1) {
-    const uint64_t handed = handed_.fetch_add(1) + 1;
-    if (waiters_.load() > 0 && handed >= wake_at_.load(std::memory_order_relaxed)) WakeWaiters();
-  }
-  if (ended_.load()) {
-    Outcome outcome;
-    {
-      MutexLock lock(mutex_);
-      outcome = end_outcome_;
+Books Subscriber::GetBooks() {
+  MutexLock lock(mutex_);
+  for (Lane& lane : lanes_) Fold(lane);
+  Books books = books_;
+  books.in_flight = queue_.held() + queue_.ready() + in_hand_ + deferred_.size();
+  return books;
+}
+
+void Subscriber::Fold(Lane& lane) {
+  const uint64_t progress = lane.progress.load();
+  const uint64_t handed = (progress + 1) / 2;
+  const uint64_t answered = progress / 2;
+  queue_.Handed(handed - lane.folded_handed);
+  lane.folded_handed = handed;
+  const uint64_t newly_answered = answered - lane.folded_answered;
+  lane.folded_answered = answered;
+  in_hand_ -= newly_answered;
+  books_.of(Outcome::kDelivered) += newly_answered - std::exchange(lane.unusual, 0);
+}
+
+// ---- One event.
+
+// False: the lane has been abandoned in a handler.
+bool Subscriber::HandBatch(Lane& lane) {
+  for (ParcelPtr& parcel : lane.batch) {
+    if (Hand(lane, parcel)) {
+      parcel.reset();
+      continue;
     }
-    return Settle(*parcel, outcome, true);
+    MutexLock lock(mutex_);
+    lane.batch.clear();
+    return false;
   }
-  const Event* event = Prepare(*parcel, lane.index);
-  if (event == nullptr) return Settle(*parcel, Outcome::kDroppedCorrupt, true);
-  OnHanded(handed_.load(std::memory_order_relaxed));
-  Handing handing(*this, parcel, *event);
-  bool deferred = false;
-  const Outcome outcome = CallHandler(handing, &deferred);
-  if (handing.deferred() == nullptr) return Settle(*parcel, outcome, true);
-  if (!deferred) SettleDeferred(handing.deferred(), outcome);
+  return true;
 }
 
-Outcome Subscriber::CallHandler(Handing& handing, bool* deferred) {
-  const Subscriber* const before = std::exchange(handling, this);
-  Outcome outcome = Outcome::kRejected;
+bool Subscriber::Hand(Lane& lane, const ParcelPtr& parcel) {
+  const bool expired = ExpiredInHand(*parcel);
+  const Event* const event = expired ? nullptr : Prepare(*parcel, lane.index);
+  if (batch_max_ > 1) lane.progress.store(lane.progress.load(std::memory_order_relaxed) + 1);
+  if (attention_.load() != 0) {
+    if (const auto ended = Attend()) return SettleHanded(lane, *parcel, *ended);
+  }
+  if (expired) return SettleHanded(lane, *parcel, Outcome::kExpired);
+  if (event == nullptr) return SettleHanded(lane, *parcel, Outcome::kDroppedCorrupt);
+  OnHanded();
+  Handing handing(*this, *event);
+  return Conclude(lane, parcel, CallHandler(handing), handing.deferred());
+}
+
+// A batch may last: what was alive when it was taken can expire in it.
+bool Subscriber::ExpiredInHand(const delivery::Parcel& parcel) const {
+  return batch_max_ > 1 && parcel.header().time_to_live > Duration::zero() &&
+         parcel.header().ExpiredAt(clock_.Now());
+}
+
+// What becomes of the event when the subscription has ended.
+std::optional<Outcome> Subscriber::Attend() {
+  MutexLock lock(mutex_);
+  if (queue_.closed()) return end_outcome_;
+  MakeRoom();
+  return std::nullopt;
+}
+
+Verdict Subscriber::CallHandler(Handing& handing) const {
   try {
-    const Verdict verdict = options_.handler(handing);
-    *deferred = verdict == Verdict::kDeferred && handing.deferred() != nullptr;
-    outcome = OutcomeOf(verdict);
+    return options_.handler(handing);
   } catch (...) {
-    // R21: a handler that throws has rejected the event.
+    return Verdict::kReject;  // R21
   }
-  handling = before;
-  return outcome;
 }
 
-void Subscriber::Settle(const delivery::Parcel& parcel, Outcome outcome, bool was_handed) {
-  outcomes_[static_cast<size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
-  if (was_handed) {
-    answered_.fetch_add(1, std::memory_order_release);
-    if (options_.gate != nullptr) options_.gate->Leave();
+bool Subscriber::Conclude(Lane& lane, const ParcelPtr& parcel, Verdict verdict,
+                          const std::shared_ptr<Deferred>& deferred) {
+  Outcome outcome = OutcomeOf(verdict);
+  if (deferred != nullptr) {
+    MutexLock lock(mutex_);
+    if (verdict == Verdict::kDeferred && !deferred->answered && !queue_.closed()) {
+      uint64_t handing = lane.progress.load(std::memory_order_relaxed);
+      if (!lane.progress.compare_exchange_strong(handing, handing + 1)) return false;
+      ++lane.unusual;
+      deferred->parcel = parcel;
+      deferred_.insert(deferred);
+      return true;
+    }
+    if (verdict == Verdict::kDeferred) {
+      outcome = deferred->answered ? OutcomeOf(deferred->verdict) : end_outcome_;
+    }
+    deferred->answered = true;  // an answer that comes now comes too late
   }
+  return SettleHanded(lane, *parcel, outcome);
+}
+
+// False: Abandon has settled it already.
+bool Subscriber::SettleHanded(Lane& lane, const delivery::Parcel& parcel, Outcome outcome) {
+  uint64_t handing = lane.progress.load(std::memory_order_relaxed) | 1;
+  if (outcome == Outcome::kDelivered) {
+    if (!lane.progress.compare_exchange_strong(handing, handing + 1)) return false;
+  } else {
+    MutexLock lock(mutex_);
+    if (!lane.progress.compare_exchange_strong(handing, handing + 1)) return false;
+    ++lane.unusual;
+    ++books_.of(outcome);
+  }
+  Tell(parcel, outcome);
+  LeaveGate();
+  return true;
+}
+
+void Subscriber::Tell(const delivery::Parcel& parcel, Outcome outcome) {
   if (outcome != Outcome::kDelivered || report_delivered_) OnOutcome(parcel, outcome);
 }
 
-void Subscriber::SettleDeferred(const std::shared_ptr<Deferred>& deferred, Outcome outcome) {
-  if (deferred->settled.exchange(true)) return;
+void Subscriber::Answer(const std::shared_ptr<Deferred>& deferred, Verdict verdict) {
+  const Outcome outcome = OutcomeOf(verdict);
+  ParcelPtr parcel;
   {
     MutexLock lock(mutex_);
+    if (std::exchange(deferred->answered, true)) return;
+    deferred->verdict = verdict;
+    if (deferred->parcel == nullptr) return;  // its handler has not returned yet
+    parcel = std::move(deferred->parcel);
     deferred_.erase(deferred);
+    ++books_.of(outcome);
+    ++telling_;
   }
-  // The acknowledger may outlive the pool that the parcel returns to.
-  const delivery::ParcelPtr parcel = std::move(deferred->parcel);
-  Settle(*parcel, outcome, true);
-  OnQuiet();
+  Tell(*parcel, outcome);
+  LeaveGate();
+  FinishTelling();
 }
 
-void Subscriber::End(Outcome outcome) {
-  std::vector<delivery::ParcelPtr> rest;
-  absl::flat_hash_set<std::shared_ptr<Deferred>> unanswered;
+void Subscriber::FinishTelling() {
+  bool hook;
   {
     MutexLock lock(mutex_);
-    if (ended_.exchange(true)) return;
+    --telling_;
+    NoteProgress();
+    hook = EnterHook();
+  }
+  if (hook) CallOnQuiet();
+}
+
+// ---- The end.
+
+void Subscriber::End(Outcome outcome) {
+  std::vector<ParcelPtr> rest;
+  size_t in_gate;
+  {
+    MutexLock lock(mutex_);
+    if (queue_.closed()) return;
     end_outcome_ = outcome;
     queue_.Close(rest);
-    unanswered = deferred_;
-    changed_.NotifyAll();
+    in_gate = deferred_.size();
+    for (const auto& deferred : deferred_) {
+      deferred->answered = true;
+      rest.push_back(std::move(deferred->parcel));
+    }
+    deferred_.clear();
+    for (Waiter* waiter : waiters_) {
+      waiter->granted = true;
+      waiter->changed.NotifyOne();
+    }
+    waiters_.clear();
+    attention_.store(kEnded);
+    books_.of(outcome) += rest.size();
+    ++telling_;
   }
-  for (const delivery::ParcelPtr& parcel : rest) Settle(*parcel, outcome, false);
-  for (const std::shared_ptr<Deferred>& deferred : unanswered) SettleDeferred(deferred, outcome);
-  OnQuiet();
+  TellOfRest(rest, in_gate);
+}
+
+void Subscriber::TellOfRest(const std::vector<ParcelPtr>& rest, size_t in_gate) {
+  Outcome outcome;
+  {
+    MutexLock lock(mutex_);
+    outcome = end_outcome_;
+  }
+  for (const ParcelPtr& parcel : rest) Tell(*parcel, outcome);
+  for (size_t i = 0; i < in_gate; ++i) LeaveGate();
+  FinishTelling();
 }
 
 void Subscriber::AwaitHandlers() {
+  if (running_here == this) return;
   MutexLock lock(mutex_);
-  const size_t own = handling == this ? 1 : 0;
-  while (busy_lanes_ > own) changed_.Wait(mutex_);
+  while (running_lanes_ > 0) changed_.Wait(mutex_);
 }
 
-uint64_t Subscriber::InFlight() const {
-  MutexLock lock(mutex_);
-  const uint64_t waiting = queue_.occupancy() - queue_.reserved();
-  return waiting + folded_ - answered_.load(std::memory_order_acquire);
-}
-
-Books Subscriber::GetBooks() const {
-  Books books;
+void Subscriber::Abandon() {
+  std::vector<ParcelPtr> rest;
   {
     MutexLock lock(mutex_);
-    books.routed = routed_;
+    for (Lane& lane : lanes_) {
+      // Outside a handler it rests soon, since it sees that the subscription has ended.
+      while (lane.running && !AbandonLane(lane, rest)) changed_.Wait(mutex_);
+    }
+    ++telling_;
   }
-  for (size_t i = 0; i < kOutcomeCount; ++i) books.outcomes[i] = outcomes_[i].load(std::memory_order_relaxed);
-  books.in_flight = InFlight();
-  return books;
+  TellOfRest(rest, rest.size());
+  MutexLock lock(mutex_);
+  abandoned_ = true;
+  while (telling_ > 0 || in_hook_.load() > 0) changed_.Wait(mutex_);
+}
+
+// False: no handler runs there.
+bool Subscriber::AbandonLane(Lane& lane, std::vector<ParcelPtr>& rest) {
+  uint64_t progress = lane.progress.load();
+  if (progress % 2 == 0 || !lane.progress.compare_exchange_strong(progress, progress + 1)) return false;
+  const size_t current = progress / 2 - lane.batch_start;
+  rest.push_back(lane.batch[current]);  // the handler still reads it
+  for (size_t i = current + 1; i < lane.batch.size(); ++i) rest.push_back(std::move(lane.batch[i]));
+  const size_t count = lane.batch.size() - current;
+  lane.progress.store(progress + 1 + 2 * (count - 1));
+  lane.unusual += count;
+  books_.of(end_outcome_) += count;
+  Fold(lane);
+  lane.running = false;
+  --running_lanes_;
+  return true;
 }
 
 }  // namespace routebench::dispatch

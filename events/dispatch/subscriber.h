@@ -6,11 +6,12 @@
 #ifndef ROUTEBENCH_EVENTS_DISPATCH_SUBSCRIBER_H_
 #define ROUTEBENCH_EVENTS_DISPATCH_SUBSCRIBER_H_
 
-#include <array>
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <list>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -30,8 +31,11 @@ struct SubscriberOptions {
   std::shared_ptr<ServiceGate> gate;  // null: the service has no limit
 };
 
-// Owned by shared_ptr: a running handler, a held event's timer and an unanswered event keep it alive. `pool`
-// is held weakly, `clock` and `timers` must outlive it. Thread-safe.
+// Owned by shared_ptr: a running handler and a timer that fires keep it alive. `pool` is held weakly; `clock`
+// and `timers` are used until Abandon has returned. Thread-safe.
+//
+// How it ends: End, then either AwaitHandlers (Unsubscribe) or Abandon (Close, which does not wait for a
+// handler that is stuck).
 class Subscriber : public std::enable_shared_from_this<Subscriber> {
  public:
   Subscriber(SubscriberOptions options, std::weak_ptr<WorkerPool> pool, const Clock& clock, Timers& timers);
@@ -40,75 +44,110 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   SubscriptionId id() const { return options_.id; }
   const SubscriptionSpec& spec() const { return options_.spec; }
 
-  // Counts the parcel as routed here, queues it and gets the handler going. The outcome of an event that does
-  // not stay is settled before the return. kFull: not routed, nothing happened; see AwaitRoom.
-  delivery::Admission Offer(delivery::ParcelPtr parcel);
-  // A place for an OfferReserved that follows; false when there is none.
+  // Counts the parcel as routed here, queues it and gets the handler going; the outcome of an event that does
+  // not stay is settled before the return. kFull: not routed, nothing happened, not even to `parcel`.
+  delivery::Admission Offer(delivery::ParcelPtr&& parcel);
+
+  // A place for one OfferReserved or CancelReservation that follows. Also true when the subscription has
+  // ended.
   bool Reserve();
+  // The same; waits for a place until `deadline` on the clock. Places are given in the order of the calls,
+  // and before later calls of Offer.
+  bool AwaitPlace(TimePoint deadline);
   void CancelReservation();
   void OfferReserved(delivery::ParcelPtr parcel);
-  // Blocks until there is room, the subscription has ended (both true), or `deadline` on the clock (false).
-  bool AwaitRoom(TimePoint deadline);
-  // Counts an event that never found room: kDroppedDeadline.
-  void Refuse(delivery::ParcelPtr parcel, Outcome outcome);
+  // Counts an event that found no place as routed here and gives it its outcome.
+  void Refuse(const delivery::Parcel& parcel, Outcome outcome);
 
   // No handler starts from now on; what waits, and what was deferred and is unanswered, is settled as
-  // `outcome`.
+  // `outcome`, and blocked publishers are released. The first call counts.
   void End(Outcome outcome);
   // After End: returns when no handler runs, at once when called from this subscription's own handler.
   void AwaitHandlers();
+  // After End, and best once the pool has stopped: settles what handlers hold right now with the outcome
+  // given to End, and ignores what they answer. After the return none of the hooks below runs on a thread of
+  // the pool or of an answer, and clock and timers are not used, though a stuck handler may still run. Not
+  // from a handler or a hook.
+  void Abandon();
 
-  Books GetBooks() const;
-  // Events that waited, are being handled or await their answer; counted where they are.
-  uint64_t InFlight() const;
+  // Exact at every moment.
+  Books GetBooks();
+  // Nothing is in flight, and every outcome has been passed on.
+  bool Quiet();
 
  protected:
   // The typed event in a parcel, to stay valid until the handler has returned; null when its bytes do not
-  // make one (kDroppedCorrupt). Handlers that run at once have different lanes (0 <= lane < concurrency), one
-  // lane never runs concurrently with itself: decode into storage of the lane.
+  // make one (kDroppedCorrupt). Comes right before the handler: from here on the event takes no place.
+  // Handlers that run at once have different lanes (0 <= lane < concurrency), one lane never runs
+  // concurrently with itself: decode into storage of the lane.
   virtual const Event* Prepare(delivery::Parcel& parcel, size_t lane) = 0;
-  // An event has its outcome. Not under a lock. kDelivered only where `report_delivered` was set.
+  // The handler is about to run for the event that Prepare returned.
+  virtual void OnHanded() {}
+  // An event has its outcome. Not under a lock. kDelivered only where report_delivered_ was set. An event
+  // that ends without Prepare frees its place here: an owner that lends credit counts both.
   virtual void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) = 0;
-  // A handler is about to run for the `handed`-th event. Events that end without a handler (expired, corrupt,
-  // dropped) come only through OnOutcome: an owner that lends credit adds both.
-  virtual void OnHanded(uint64_t /*handed*/) {}
-  // Nothing waits and no handler runs, or an unanswered event was answered.
+  // There is nothing to do for now, or a deferred event has been answered: Quiet() may have become true. Not
+  // under a lock.
   virtual void OnQuiet() {}
 
   bool report_delivered_ = false;  // set by the constructor of the derived class
-  uint64_t handed() const { return handed_.load(std::memory_order_relaxed); }
-  uint64_t outcome_count(Outcome outcome) const {
-    return outcomes_[static_cast<size_t>(outcome)].load(std::memory_order_relaxed);
-  }
 
  private:
+  // What one thread works on: one handler at a time.
   struct Lane final : Task {
     bool Run() override { return owner->RunLane(*this); }
+
     Subscriber* owner = nullptr;
     size_t index = 0;
-    bool active = false;  // scheduled or running; under the owner's mutex
-    std::vector<delivery::ParcelPtr> batch;
-    std::vector<delivery::ParcelPtr> expired;
+    // 2n: n events of this lane have been answered. 2n + 1: so have n, and the next one is with the handler.
+    // Whoever moves it from odd to even settles that event: the lane itself, or Abandon.
+    std::atomic<uint64_t> progress{0};
+    std::vector<delivery::ParcelPtr> batch;    // the thread's that runs the lane, unless abandoned
+    std::vector<delivery::ParcelPtr> expired;  // that thread's
+    // Under the owner's mutex:
+    bool active = false;           // scheduled, running, or waiting at the gate
+    bool running = false;          // inside Run, with a batch
+    bool at_gate = false;          // refused by the gate, which will schedule it
+    uint64_t batch_start = 0;      // events answered when the batch was taken
+    uint64_t folded_handed = 0;    // how much of the progress the queue knows
+    uint64_t folded_answered = 0;  // how much of it the books know
+    uint64_t unusual = 0;          // answered since, but not delivered at once: booked already, or deferred
   };
+  struct Waiter;
   struct Deferred;
   class Handing;
 
   bool RunLane(Lane& lane);
   bool TakeBatch(Lane& lane);
-  void EndBatch();
-  void Hand(Lane& lane, delivery::ParcelPtr parcel);
-  Outcome CallHandler(Handing& handing, bool* deferred);
-  void Settle(const delivery::Parcel& parcel, Outcome outcome, bool was_handed);
-  void SettleDeferred(const std::shared_ptr<Deferred>& deferred, Outcome outcome);
-  TimePoint NowFor(const delivery::Parcel& parcel) const;
-  void FoldHanded() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool HasRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  Lane* StartLane() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool EnterGate(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RestLane(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void PauseLane(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool HandBatch(Lane& lane);
+  bool Hand(Lane& lane, const delivery::ParcelPtr& parcel);
+  bool ExpiredInHand(const delivery::Parcel& parcel) const;
+  Verdict CallHandler(Handing& handing) const;
+  bool Conclude(Lane& lane, const delivery::ParcelPtr& parcel, Verdict verdict,
+                const std::shared_ptr<Deferred>& deferred);
+  bool SettleHanded(Lane& lane, const delivery::Parcel& parcel, Outcome outcome);
+  void Answer(const std::shared_ptr<Deferred>& deferred, Verdict verdict);
+  void Tell(const delivery::Parcel& parcel, Outcome outcome);
+  void LeaveGate();
+
+  Lane* LaneToStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleLane(Lane* lane);
-  void StopLane(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Fold(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<Outcome> Attend();
   void ArmHeldTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void Kick();
-  void WakeWaiters();
+  void GiveUpWaiting(uint64_t ticket);
+  bool AbandonLane(Lane& lane, std::vector<delivery::ParcelPtr>& rest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool QuietLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void NoteProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool EnterHook() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void CallOnQuiet();
+  void FinishTelling();
+  void TellOfRest(const std::vector<delivery::ParcelPtr>& rest, size_t in_gate);
+  TimePoint NowFor(const delivery::Parcel& parcel) const;
 
   const SubscriberOptions options_;
   const size_t batch_max_;  // 1 where an event may still be overtaken or evicted by a later one
@@ -116,25 +155,28 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   const Clock& clock_;
   Timers& timers_;
 
-  mutable Mutex mutex_;
-  CondVar changed_;  // room, end of a handler
+  Mutex mutex_;
+  CondVar changed_;  // a lane rests, or an answer has been told: only signalled after End
   delivery::SubscriptionQueue queue_ ABSL_GUARDED_BY(mutex_);
-  std::deque<Lane> lanes_;                         // as many as handlers may run at once
-  size_t busy_lanes_ ABSL_GUARDED_BY(mutex_) = 0;  // between taking a batch and the end of its last handler
-  uint64_t folded_ ABSL_GUARDED_BY(mutex_) = 0;    // of handed_, what the queue knows
-  uint64_t routed_ ABSL_GUARDED_BY(mutex_) = 0;
+  Books books_ ABSL_GUARDED_BY(mutex_);           // in_flight is not kept here
+  uint64_t in_hand_ ABSL_GUARDED_BY(mutex_) = 0;  // taken by a lane and not answered, as far as folded
+  absl::flat_hash_set<std::shared_ptr<Deferred>> deferred_ ABSL_GUARDED_BY(mutex_);  // and unanswered
+  uint32_t telling_ ABSL_GUARDED_BY(mutex_) = 0;  // threads other than lanes that are passing on outcomes
+  std::deque<Lane> lanes_;                        // as many as handlers may run at once
+  size_t resting_lanes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t running_lanes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::list<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);  // in the order in which they came
+  uint64_t last_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   TimePoint held_timer_due_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();  // of the earliest timer that is set
-  absl::flat_hash_set<std::shared_ptr<Deferred>> deferred_ ABSL_GUARDED_BY(mutex_);
   Outcome end_outcome_ ABSL_GUARDED_BY(mutex_) = Outcome::kDroppedUnsubscribed;
+  bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
 
-  std::atomic<bool> ended_{false};
-  // Handed and waiters_ are stored and loaded sequentially consistent: either a waiting publisher sees the
-  // event handed, or the worker sees the publisher waiting.
-  std::atomic<uint64_t> handed_{0};
-  std::atomic<uint32_t> waiters_{0};
-  std::atomic<uint64_t> wake_at_{0};   // the count of handed events that wakes them
-  std::atomic<uint64_t> answered_{0};  // of the handed ones
-  std::array<std::atomic<uint64_t>, kOutcomeCount> outcomes_{};
+  // kEnded, plus kOneWaiter for each of waiters_. A lane stores its progress and then loads this; a publisher
+  // and Abandon store this and then load the progress: either one sees the other (sequentially consistent).
+  static constexpr uint32_t kEnded = 1;
+  static constexpr uint32_t kOneWaiter = 2;
+  std::atomic<uint32_t> attention_{0};
+  std::atomic<uint32_t> in_hook_{0};  // threads inside OnQuiet
 };
 
 }  // namespace routebench::dispatch

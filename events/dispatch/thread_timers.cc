@@ -2,12 +2,17 @@
 
 namespace routebench::dispatch {
 
-ThreadTimers::~ThreadTimers() {
+ThreadTimers::~ThreadTimers() { Stop(); }
+
+void ThreadTimers::Stop() {
   std::thread thread;
+  std::map<std::pair<TimePoint, TimerId>, absl::AnyInvocable<void()>> dropped;  // destroyed outside the lock
   {
     MutexLock lock(mutex_);
     stopping_ = true;
     thread = std::move(thread_);
+    dropped.swap(timers_);
+    due_.clear();
   }
   changed_.NotifyAll();
   if (thread.joinable()) thread.join();
@@ -16,10 +21,12 @@ ThreadTimers::~ThreadTimers() {
 TimerId ThreadTimers::Schedule(TimePoint due, absl::AnyInvocable<void()> callback) {
   MutexLock lock(mutex_);
   const TimerId id = ++last_id_;
+  if (stopping_) return id;
   timers_.emplace(std::pair(due, id), std::move(callback));
   due_.emplace(id, due);
-  if (!thread_.joinable() && !stopping_) thread_ = std::thread([this] { Work(); });
-  if (due < sleeping_until_) changed_.NotifyAll();
+  if (!thread_.joinable()) thread_ = std::thread([this] { Work(); });
+  // Only a time that is earlier than all others needs the thread.
+  if (due < wakes_at_) changed_.NotifyOne();
   return id;
 }
 
@@ -39,15 +46,13 @@ bool ThreadTimers::Cancel(TimerId id) {
 void ThreadTimers::Work() {
   mutex_.Lock();
   while (!stopping_) {
-    if (timers_.empty()) {
-      sleeping_until_ = TimePoint::max();
+    wakes_at_ = timers_.empty() ? TimePoint::max() : timers_.begin()->first.first;
+    if (wakes_at_ == TimePoint::max()) {
       changed_.Wait(mutex_);
       continue;
     }
-    const TimePoint due = timers_.begin()->first.first;
-    if (due > std::chrono::steady_clock::now()) {
-      sleeping_until_ = due;
-      changed_.WaitUntil(mutex_, due);
+    if (wakes_at_ > Clock::System().Now()) {
+      changed_.WaitUntil(mutex_, wakes_at_);
       continue;
     }
     auto node = timers_.extract(timers_.begin());

@@ -18,6 +18,10 @@ class ThreadTimers final : public Timers {
   ThreadTimers() = default;
   ~ThreadTimers() override;
 
+  // Drops what has not run, waits for a callback that is running, and drops what is scheduled later.
+  // Idempotent. Not from a callback.
+  void Stop();
+
   TimerId Schedule(TimePoint due, absl::AnyInvocable<void()> callback) override;
   bool Cancel(TimerId id) override;
 
@@ -27,10 +31,10 @@ class ThreadTimers final : public Timers {
   Mutex mutex_;
   CondVar changed_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  TimePoint sleeping_until_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();
   TimerId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
   std::map<std::pair<TimePoint, TimerId>, absl::AnyInvocable<void()>> timers_ ABSL_GUARDED_BY(mutex_);
   std::map<TimerId, TimePoint> due_ ABSL_GUARDED_BY(mutex_);
+  TimePoint wakes_at_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();  // of the waiting thread
   std::thread thread_ ABSL_GUARDED_BY(mutex_);
 };
 

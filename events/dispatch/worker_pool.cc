@@ -50,8 +50,8 @@ class WorkerPool::Core {
   bool Stop(Duration deadline);
 
  private:
-  void WaitForWork() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void RunNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void WaitForWork(std::shared_ptr<Task>& last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void RunNext(std::shared_ptr<Task>& last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   // The pool inside whose IdleWait::Wait this thread is, while it may still pick up a task by itself.
   static thread_local Core* waiting_in_;
@@ -87,9 +87,10 @@ void WorkerPool::Core::Schedule(std::shared_ptr<Task> task) {
   if (wake) wait_->WakeOne();
 }
 
-void WorkerPool::Core::WaitForWork() {
+void WorkerPool::Core::WaitForWork(std::shared_ptr<Task>& last) {
   ++idle_;
   mutex_.Unlock();
+  last.reset();
   waiting_in_ = this;
   wait_->Wait();
   waiting_in_ = nullptr;
@@ -98,11 +99,13 @@ void WorkerPool::Core::WaitForWork() {
   if (waking_ > 0) --waking_;
 }
 
-void WorkerPool::Core::RunNext() {
+// `last` takes the task, so that the end of its life is not under the lock.
+void WorkerPool::Core::RunNext(std::shared_ptr<Task>& last) {
   std::shared_ptr<Task> task = queue_.PopFront();
   task->state_ = Task::State::kRunning;
   ++running_;
   mutex_.Unlock();
+  last.reset();
   const bool more = task->Run();
   mutex_.Lock();
   --running_;
@@ -111,16 +114,18 @@ void WorkerPool::Core::RunNext() {
     queue_.PushBack(std::move(task));
   } else {
     task->state_ = Task::State::kIdle;
+    last = std::move(task);
   }
 }
 
 void WorkerPool::Core::Work() {
+  std::shared_ptr<Task> last;
   mutex_.Lock();
   while (!stopping_) {
     if (queue_.empty() || running_ >= running_limit_) {
-      WaitForWork();
+      WaitForWork(last);
     } else {
-      RunNext();
+      RunNext(last);
     }
   }
   --alive_;
@@ -130,15 +135,16 @@ void WorkerPool::Core::Work() {
 
 bool WorkerPool::Core::Stop(Duration deadline) {
   const TimePoint end = std::chrono::steady_clock::now() + deadline;
+  std::vector<std::shared_ptr<Task>> dropped;  // their lives end outside the lock
   uint32_t to_wake = 0;
   {
     MutexLock lock(mutex_);
-    stopping_ = true;
+    if (std::exchange(stopping_, true)) return alive_ == 0;
     to_wake = alive_;
+    while (!queue_.empty()) dropped.push_back(queue_.PopFront());
   }
   while (to_wake-- > 0) wait_->WakeOne();
   MutexLock lock(mutex_);
-  while (!queue_.empty()) queue_.PopFront()->state_ = Task::State::kIdle;
   // Threads that run no task end promptly; only the others are worth a deadline.
   while (alive_ > running_) ended_.Wait(mutex_);
   while (alive_ > 0 && ended_.WaitUntil(mutex_, end)) {

@@ -1,0 +1,31 @@
+#include <algorithm>
+
+#include "tests/conformance/backend.h"
+#include "tests/conformance/coordinator_backend.h"
+
+namespace routebench::conformance {
+namespace {
+
+const BackendFixture* selected = nullptr;
+
+}  // namespace
+
+const std::vector<BackendFixture>& Backends() {
+  static const auto& backends = *new std::vector<BackendFixture>{
+      {.name = "coordinator", .make = MakeCoordinator},
+  };
+  return backends;
+}
+
+bool SelectBackend(std::string_view name) {
+  const std::vector<BackendFixture>& all = Backends();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const BackendFixture& b) { return b.name == name; });
+  if (found == all.end()) return false;
+  selected = &*found;
+  return true;
+}
+
+const BackendFixture& BackendUnderTest() { return *selected; }
+
+}  // namespace routebench::conformance

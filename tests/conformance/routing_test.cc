@@ -1,0 +1,204 @@
+// R6, R7, R9: services, addressing, filters.
+#include "tests/conformance/conformance_test.h"
+
+namespace routebench::conformance {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class RoutingConformanceTest : public ConformanceTest {
+ protected:
+  PublishResult PublishTo(std::vector<std::string> targets, EventKind kind = EventKind::kFileModified) {
+    Event event = NewEvent(kind);
+    event.header.addressing = Addressing::kToTargets;
+    auto attributes = std::make_shared<Attributes>(AttributesOf(event));
+    attributes->targets = std::move(targets);
+    event.attributes = attributes;
+    return publisher().Publish(event);
+  }
+
+  void PublishKinds(std::initializer_list<EventKind> kinds) {
+    for (const EventKind kind : kinds) {
+      ASSERT_EQ(publisher().Publish(NewEvent(kind)), PublishResult::kAccepted);
+    }
+  }
+};
+
+TEST_F(RoutingConformanceTest, R6_IdsAreUniqueAndChecked) {
+  MustRegister({.id = "a", .type = "indexer", .instance = "1"});
+  EXPECT_EQ(subscriber().Register({.id = "a"}).code(), absl::StatusCode::kAlreadyExists);
+  EXPECT_EQ(subscriber().Register({.id = ""}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(subscriber().Register({.id = std::string(256, 'x')}).code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(subscriber().Register({.id = std::string(255, 'x')}).ok());
+  EXPECT_EQ(subscriber().Deregister("b").code(), absl::StatusCode::kNotFound);
+  EXPECT_TRUE(subscriber().Deregister("a").ok());
+  EXPECT_TRUE(subscriber().Register({.id = "a"}).ok());
+}
+
+TEST_F(RoutingConformanceTest, R6_TypeAndInstance) {
+  GTEST_SKIP() << "they take effect with discovery (R16), which no backend has yet";
+}
+
+TEST_F(RoutingConformanceTest, R6_ServicesReceiveNothingOutsideWhatTheySupport) {
+  const Inbox inbox;
+  MustRegister({.id = "a", .supports = KindSet::Of(Category::kDatabase)});
+  MustSubscribe({.service = "a"}, inbox.Acknowledging());
+  PublishKinds({EventKind::kFileCreated, EventKind::kRecordCreated, EventKind::kToolCall});
+  MustDrain();
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(2));
+  EXPECT_EQ(RouterBooks().of(Outcome::kUnrouted), 2);
+}
+
+TEST_F(RoutingConformanceTest, R6_MaximumConcurrencyCoversAllSubscriptionsUntilAnswered) {
+  SKIP_ON_INLINE("nothing waits for a place");
+  MustRegister({.id = "a", .max_concurrent = 2});
+  struct Answers {
+    Mutex mutex;
+    std::vector<Acknowledger> open;
+  };
+  const auto answers = std::make_shared<Answers>();
+  const Inbox inbox;
+  const auto defer = [answers, inbox](Delivery& delivery) {
+    {
+      MutexLock lock(answers->mutex);
+      answers->open.push_back(delivery.Defer());
+    }
+    inbox.Add(delivery.event());
+    return Verdict::kDeferred;
+  };
+  MustSubscribe({.service = "a", .concurrency = 4}, defer);
+  MustSubscribe({.service = "a"}, defer);
+  PublishMore(3);  // six deliveries
+  size_t answered = 0;
+  for (size_t handed = 2; handed <= 6; ++handed) {
+    ASSERT_TRUE(inbox.AwaitCount(handed));
+    Settle();
+    EXPECT_EQ(inbox.Items().size(), handed);
+    Acknowledger next = [&] {
+      MutexLock lock(answers->mutex);
+      return answers->open[answered++];
+    }();
+    EXPECT_TRUE(next.Acknowledge());
+  }
+  {
+    MutexLock lock(answers->mutex);
+    answers->open.back().Acknowledge();
+  }
+  MustDrain();
+  EXPECT_EQ(RouterBooks().of(Outcome::kDelivered), 6);
+}
+
+TEST_F(RoutingConformanceTest, R6_SubscriptionsAreChecked) {
+  const Inbox inbox;
+  const auto code = [&](const SubscriptionSpec& spec) {
+    return subscriber().Subscribe(spec, inbox.Acknowledging()).status().code();
+  };
+  EXPECT_EQ(code({.service = "nobody"}), absl::StatusCode::kNotFound);
+  MustRegister({.id = "a"});
+  EXPECT_EQ(code({.service = "a", .capacity = 0}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({.service = "a", .concurrency = 0}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({.service = "a", .block_deadline = Duration(-1)}), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code({.service = "a"}), absl::StatusCode::kOk);
+  EXPECT_EQ(subscriber().Unsubscribe(12345).code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(RoutingConformanceTest, R7_ToAllReachesEveryMatch) {
+  const Inbox a, b, c;
+  AddReceiver({.service = "a"}, a.Acknowledging());
+  AddReceiver({.service = "b"}, b.Acknowledging());
+  AddReceiver({.service = "c", .filters = {{.kinds = KindSet::Of(Category::kMcp)}}}, c.Acknowledging());
+  PublishMore(3);
+  MustDrain();
+  EXPECT_EQ(a.Sequences(), UpTo(3));
+  EXPECT_EQ(b.Sequences(), UpTo(3));
+  EXPECT_THAT(c.Items(), IsEmpty());
+  EXPECT_EQ(RouterBooks().routed, 6);
+}
+
+TEST_F(RoutingConformanceTest, R7_ToTargetsReachesTheNamedServicesOnly) {
+  const Inbox a, b, c;
+  AddReceiver({.service = "a"}, a.Acknowledging());
+  AddReceiver({.service = "b"}, b.Acknowledging());
+  AddReceiver({.service = "c"}, c.Acknowledging());
+  EXPECT_EQ(PublishTo({"a"}), PublishResult::kAccepted);
+  EXPECT_EQ(PublishTo({"c", "a", "c"}), PublishResult::kAccepted);
+  EXPECT_EQ(PublishTo({"nobody"}), PublishResult::kAccepted);
+  MustDrain();
+  EXPECT_THAT(a.Sequences(), ElementsAre(1, 2));
+  EXPECT_THAT(b.Sequences(), IsEmpty());
+  EXPECT_THAT(c.Sequences(), ElementsAre(2));
+  ASSERT_TRUE(outcomes().Await(Outcome::kUnrouted, 1));
+  EXPECT_THAT(outcomes().SequencesOf(Outcome::kUnrouted), ElementsAre(3));
+}
+
+TEST_F(RoutingConformanceTest, R7_ANamedServiceStillReceivesOnlyWhatItSubscribedTo) {
+  const Inbox inbox;
+  AddReceiver({.service = "a", .filters = {{.kinds = KindSet::Of(Category::kMcp)}}}, inbox.Acknowledging());
+  EXPECT_EQ(PublishTo({"a"}), PublishResult::kAccepted);
+  EXPECT_EQ(PublishTo({"a"}, EventKind::kToolCall), PublishResult::kAccepted);
+  MustDrain();
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(2));
+}
+
+TEST_F(RoutingConformanceTest, R7_ASubscriptionGetsAnEventOnceHoweverManyFiltersMatch) {
+  const Inbox inbox;
+  AddReceiver({.filters = {{}, {.kinds = KindSet::Of(Category::kFilesystem)}, {}}}, inbox.Acknowledging());
+  PublishMore(2);
+  MustDrain();
+  EXPECT_EQ(inbox.Sequences(), UpTo(2));
+}
+
+TEST_F(RoutingConformanceTest, R7_ToAllWithManyReceiversReachesEachOnce) {
+  constexpr int kReceivers = 40;
+  std::vector<Inbox> inboxes(kReceivers);
+  for (int i = 0; i < kReceivers; ++i) {
+    AddReceiver({.service = "service-" + std::to_string(i)}, inboxes[i].Acknowledging());
+  }
+  PublishMore(5);
+  MustDrain();
+  for (const Inbox& inbox : inboxes) EXPECT_EQ(inbox.Sequences(), UpTo(5));
+}
+
+TEST_F(RoutingConformanceTest, R9_FiltersByCategoryAndKind) {
+  const Inbox category, kind;
+  AddReceiver({.service = "a", .filters = {{.kinds = KindSet::Of(Category::kMcp)}}},
+              category.Acknowledging());
+  AddReceiver({.service = "b", .filters = {{.kinds = KindSet().With(EventKind::kToolError)}}},
+              kind.Acknowledging());
+  PublishKinds({EventKind::kToolCall, EventKind::kToolError, EventKind::kFileDeleted});
+  MustDrain();
+  EXPECT_THAT(category.Sequences(), ElementsAre(1, 2));
+  EXPECT_THAT(kind.Sequences(), ElementsAre(2));
+}
+
+TEST_F(RoutingConformanceTest, R9_FiltersByPriority) {
+  const Inbox inbox;
+  AddReceiver({.filters = {{.priorities = PrioritySet().With(Priority::kCritical).With(Priority::kLow)}}},
+              inbox.Acknowledging());
+  for (const Priority priority : {Priority::kCritical, Priority::kHigh, Priority::kNormal, Priority::kLow}) {
+    Event event = NewEvent();
+    event.header.priority = priority;
+    ASSERT_EQ(publisher().Publish(event), PublishResult::kAccepted);
+  }
+  MustDrain();
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(1, 4));
+}
+
+TEST_F(RoutingConformanceTest, R9_SeveralFiltersAreAlternatives) {
+  const Inbox inbox;
+  AddReceiver({.filters = {{.kinds = KindSet().With(EventKind::kToolCall),
+                            .priorities = PrioritySet().With(Priority::kHigh)},
+                           {.kinds = KindSet::Of(Category::kSystem)}}},
+              inbox.Acknowledging());
+  PublishKinds({EventKind::kToolCall, EventKind::kLogRotated, EventKind::kFileMoved});
+  Event high = NewEvent(EventKind::kToolCall);
+  high.header.priority = Priority::kHigh;
+  ASSERT_EQ(publisher().Publish(high), PublishResult::kAccepted);
+  MustDrain();
+  EXPECT_THAT(inbox.Sequences(), UnorderedElementsAre(2, 4));
+}
+
+}  // namespace
+}  // namespace routebench::conformance
