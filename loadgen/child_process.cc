@@ -76,13 +76,18 @@ std::optional<std::string> ChildProcess::Ended() {
   return absl::StrCat("exited with code ", WEXITSTATUS(*status_));
 }
 
-bool ChildProcess::Stop(Duration patience) {
+bool ChildProcess::AwaitEnd(Duration patience) {
   if (Reap(false)) return true;
   const Descriptor handle(static_cast<int>(syscall(SYS_pidfd_open, pid_, 0)));
-  kill(pid_, SIGTERM);
   pollfd polled{handle.get(), POLLIN, 0};
   poll(&polled, 1, static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(patience).count()));
+  return Reap(false);
+}
+
+bool ChildProcess::Stop(Duration patience) {
   if (Reap(false)) return true;
+  kill(pid_, SIGTERM);
+  if (AwaitEnd(patience)) return true;
   kill(pid_, SIGKILL);
   Reap(true);
   return false;

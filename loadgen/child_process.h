@@ -51,6 +51,8 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
   // How it ended, as a clause ("exited with code 1", "was killed by signal 9"), or nothing while it runs.
   std::optional<std::string> Ended();
+  // Waits for it to end by itself; false when it has not after `patience`.
+  bool AwaitEnd(Duration patience);
   // SIGTERM, then SIGKILL after `patience`. True when it ended by itself.
   bool Stop(Duration patience);
 

@@ -19,6 +19,7 @@ namespace routebench::loadgen {
 namespace {
 
 constexpr Duration kStartPatience = std::chrono::seconds(30);
+constexpr Duration kEndPatience = std::chrono::seconds(2);
 constexpr Duration kReportPatience = std::chrono::seconds(30);
 
 FullPolicy PolicyOf(const std::string& name) {
@@ -109,6 +110,12 @@ class ProcessReceiver final : public Receiver {
  public:
   ProcessReceiver(std::unique_ptr<ChildProcess> process, Descriptor control)
       : process_(std::move(process)), control_(std::move(control)) {}
+
+  // The process ends by itself once its control connection does, and takes leave of the daemon properly.
+  ~ProcessReceiver() override {
+    control_.Reset();
+    process_->AwaitEnd(kEndPatience);
+  }
 
   absl::Status Begin(const record::RunPlan& plan, const std::string& endpoint) {
     ReceiverPlan message;

@@ -3,13 +3,23 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <cstring>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
 #include <vector>
 
 #include "benchmark/benchmark.h"
+#include "daemon/client/daemon_client.h"
+#include "daemon/server/broker.h"
 #include "events/clock.h"
+#include "events/mutex.h"
+#include "events/payloads/read_fields.h"
 #include "tests/bench/child_process.h"
+#include "tests/bench/event_corpus.h"
 #include "tests/bench/limits/relay.h"
 #include "tests/bench/pinning.h"
 #include "tests/bench/ratio_reporter.h"
@@ -122,8 +132,148 @@ void RelayRoundTrip(benchmark::State& state) {
   ReportRoundTrips(state, nanos);
 }
 
+// A private directory for a daemon's socket, gone at the end.
+class SocketPlace {
+ public:
+  SocketPlace() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "routebench-bench-XXXXXX").string();
+    directory_ = mkdtemp(pattern.data());
+  }
+  ~SocketPlace() { std::filesystem::remove_all(directory_); }
+  std::string path() const { return directory_ + "/eventd.sock"; }
+
+ private:
+  std::string directory_;
+};
+
+// The daemon's process: the same class as eventd runs. Tells the starter over `ready` when it listens.
+void ServeDaemon(const std::string& path, int ready) {
+  daemon::BrokerOptions options;
+  options.socket_path = path;
+  const auto broker = daemon::Broker::Start(std::move(options));
+  if (!broker.ok()) std::abort();
+  const char byte = 1;
+  if (write(ready, &byte, 1) != 1) std::abort();
+  for (;;) pause();
+}
+
+void AwaitByte(int descriptor) {
+  char byte;
+  if (read(descriptor, &byte, 1) != 1) std::abort();
+}
+
+std::unique_ptr<DaemonClient> Connect(const std::string& path, uint32_t handler_threads) {
+  DaemonClientOptions options;
+  options.socket_path = path;
+  options.name = "bench";
+  options.router.handler_threads = handler_threads;
+  auto client = DaemonClient::Connect(std::move(options));
+  if (!client.ok()) std::abort();
+  return *std::move(client);
+}
+
+// Subscribes for one category and reads every field of what comes.
+void SubscribeReader(EventRouter& router, const std::string& service, Category category,
+                     const std::function<void(const Event&)>& then) {
+  if (!router.Register({.id = service}).ok()) std::abort();
+  const auto subscription = router.Subscribe(
+      {.service = service, .filters = {{.kinds = KindSet::Of(category)}}, .capacity = 16'384},
+      [then](Delivery& delivery) {
+        benchmark::DoNotOptimize(ReadFields(delivery.event().header.kind, delivery.event().payload));
+        then(delivery.event());
+        return Verdict::kAck;
+      });
+  if (!subscription.ok()) std::abort();
+}
+
+void DaemonOneWay(benchmark::State& state) {
+  const bool pinned = state.range(0) != 0;
+  for (auto _ : state) {
+    const SocketPlace place;
+    const Link ready = MakeLink();
+    const ChildProcess daemon([&] {
+      const Pinned pin(pinned ? 1 : -1);
+      ServeDaemon(place.path(), ready.far);
+    });
+    AwaitByte(ready.near);
+    const Link go = MakeLink();
+    const ChildProcess publisher([&] {
+      const Pinned pin(pinned ? 0 : -1);
+      EventCorpus corpus(EventKind::kRecordUpdated, kBodyBytes);
+      const auto client = Connect(place.path(), 1);
+      AwaitByte(go.far);
+      for (uint64_t n = 0; n < kEvents; ++n) {
+        if (client->Publish(corpus.Next()) != PublishResult::kAccepted) std::abort();
+      }
+      pause();
+    });
+    const Pinned pin(pinned ? 0 : -1);
+    const auto client = Connect(place.path(), 1);
+    std::atomic<uint64_t> received{0};
+    SubscribeReader(*client, "reader", Category::kDatabase, [&](const Event&) {
+      if (received.fetch_add(1, std::memory_order_relaxed) + 1 == kEvents) received.notify_one();
+    });
+    const TimePoint start = std::chrono::steady_clock::now();
+    if (write(go.near, "g", 1) != 1) std::abort();
+    for (uint64_t seen = received.load(); seen < kEvents; seen = received.load()) received.wait(seen);
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    for (const int descriptor : {ready.near, ready.far, go.near, go.far}) close(descriptor);
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kEvents));
+}
+
+void DaemonRoundTrip(benchmark::State& state) {
+  const bool pinned = state.range(0) != 0;
+  std::vector<int64_t> nanos;
+  for (auto _ : state) {
+    const SocketPlace place;
+    const Link ready = MakeLink();
+    const ChildProcess daemon([&] {
+      const Pinned pin(pinned ? 1 : -1);
+      ServeDaemon(place.path(), ready.far);
+    });
+    AwaitByte(ready.near);
+    const ChildProcess echo([&] {
+      const Pinned pin(pinned ? 0 : -1);
+      EventCorpus corpus(EventKind::kToolResponse, kBodyBytes);
+      const auto client = Connect(place.path(), 1);
+      SubscribeReader(*client, "echo", Category::kDatabase,
+                      [&](const Event&) { client->Publish(corpus.Next()); });
+      if (write(ready.far, "e", 1) != 1) std::abort();
+      for (;;) pause();
+    });
+    AwaitByte(ready.near);
+    const Pinned pin(pinned ? 0 : -1);
+    EventCorpus corpus(EventKind::kRecordUpdated, kBodyBytes);
+    const auto client = Connect(place.path(), 1);
+    std::atomic<int> answers{0};
+    TimePoint sent;
+    nanos.reserve(kRoundTrips);
+    SubscribeReader(*client, "caller", Category::kMcp, [&](const Event&) {
+      const TimePoint now = std::chrono::steady_clock::now();
+      nanos.push_back((now - sent).count());
+      if (answers.fetch_add(1) + 1 == kRoundTrips) {
+        answers.notify_one();
+        return;
+      }
+      sent = std::chrono::steady_clock::now();
+      client->Publish(corpus.Next());
+    });
+    const TimePoint start = std::chrono::steady_clock::now();
+    sent = start;
+    client->Publish(corpus.Next());
+    for (int seen = answers.load(); seen < kRoundTrips; seen = answers.load()) answers.wait(seen);
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+    for (const int descriptor : {ready.near, ready.far}) close(descriptor);
+  }
+  ReportRoundTrips(state, nanos);
+}
+
 BENCHMARK(RelayOneWay)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
+BENCHMARK(DaemonOneWay)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
 BENCHMARK(RelayRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
+
+BENCHMARK(DaemonRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
 
 }  // namespace
 }  // namespace routebench::bench
