@@ -1,0 +1,241 @@
+#include "analysis/report/model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "analysis/report/comparison.h"
+#include "sample_record.h"
+
+namespace routebench::report {
+namespace {
+
+using ::routebench::testing::MakeRecord;
+using ::routebench::testing::SampleRun;
+using stats::Verdict;
+using Runs = std::vector<Run>;  // inside a test, Run is GoogleTest's
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+Run MakeRun(const SampleRun& sample) {
+  Run run;
+  run.record = MakeRecord(sample);
+  run.arm = sample.backend;
+  run.path = absl::StrCat(sample.pattern, "-", sample.block, "-", sample.backend, ".run");
+  run.invalid = record::InvalidReasons(run.record);
+  return run;
+}
+
+// `blocks` blocks; in each the daemon takes `factor` times as long, give or take a few percent.
+std::vector<Run> Campaign(uint32_t blocks, double factor, const std::string& pattern = "steady",
+                          uint32_t planned = 12) {
+  std::vector<Run> runs;
+  for (uint32_t block = 1; block <= blocks; ++block) {
+    const double noise = 1 + 0.01 * static_cast<double>(block % 5);
+    runs.push_back(MakeRun({.pattern = pattern, .block = block, .planned_blocks = planned, .scale = noise}));
+    runs.push_back(MakeRun({.backend = "daemon:unix",
+                            .pattern = pattern,
+                            .block = block,
+                            .planned_blocks = planned,
+                            .scale = factor * (2 - noise)}));
+  }
+  return runs;
+}
+
+const Comparison& Find(const CellReport& cell, const std::string& name) {
+  for (const Comparison& comparison : cell.comparisons) {
+    if (comparison.metric.name == name) return comparison;
+  }
+  ADD_FAILURE() << name;
+  return cell.comparisons.front();
+}
+
+std::string ErrorOf(std::vector<Run> runs) {
+  const auto report = BuildReport(std::move(runs));
+  return report.ok() ? "" : std::string(report.status().message());
+}
+
+void Invalidate(Run& run) {
+  run.record.mutable_gates(0)->set_passed(false);
+  run.record.mutable_gates(0)->set_finding("too little was offered");
+  run.invalid = record::InvalidReasons(run.record);
+}
+
+TEST(BuildReport, FindsASlowerDaemonWorse) {
+  const auto report = BuildReport(Campaign(12, 1.5));
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_THAT(report->cells, SizeIs(1));
+  const CellReport& cell = report->cells[0];
+  EXPECT_EQ(cell.a, "coordinator");
+  EXPECT_EQ(cell.b, "daemon:unix");
+  EXPECT_EQ(cell.blocks, 12u);
+  const Comparison& p99 = Find(cell, "response_p99_ns");
+  EXPECT_TRUE(p99.primary);
+  EXPECT_EQ(p99.verdict, Verdict::kWorse);
+  EXPECT_NEAR(*p99.improvement, -0.45, 0.04);
+  EXPECT_LT(p99.improvement_low, *p99.improvement);
+  EXPECT_GT(p99.improvement_high, *p99.improvement);
+  EXPECT_TRUE(report->worse());
+  EXPECT_FALSE(report->inconclusive());
+  EXPECT_THAT(report->recommendation, HasSubstr("daemon:unix is worse than coordinator"));
+}
+
+TEST(BuildReport, FindsAFasterDaemonBetterWithAPositiveSign) {
+  const auto report = BuildReport(Campaign(12, 0.5));
+  const Comparison& p99 = Find(report->cells[0], "response_p99_ns");
+  EXPECT_EQ(p99.verdict, Verdict::kBetter);
+  EXPECT_NEAR(*p99.improvement, 0.5, 0.03);
+  EXPECT_FALSE(report->worse());
+}
+
+TEST(BuildReport, GivesVerdictsToPrimaryMetricsOnly) {
+  const auto report = BuildReport(Campaign(12, 3));
+  for (const Comparison& comparison : report->cells[0].comparisons) {
+    EXPECT_EQ(comparison.verdict == Verdict::kExploratory, !comparison.primary) << comparison.metric.name;
+  }
+}
+
+TEST(BuildReport, CallsFewBlocksExploratory) {
+  const auto unplanned = BuildReport(Campaign(3, 3, "spike", 3));
+  EXPECT_FALSE(Find(unplanned->cells[0], "response_p99_ns").primary);
+  EXPECT_THAT(unplanned->recommendation, HasSubstr("all figures are exploratory"));
+  const auto broken_off = BuildReport(Campaign(11, 3));
+  const Comparison& p99 = Find(broken_off->cells[0], "response_p99_ns");
+  EXPECT_EQ(p99.verdict, Verdict::kExploratory);
+  EXPECT_THAT(p99.note, HasSubstr("11 of 12 planned blocks are usable"));
+  EXPECT_TRUE(broken_off->inconclusive());
+}
+
+TEST(BuildReport, NeedsEnoughEventsBeyondAQuantile) {
+  Runs runs;
+  for (uint32_t block = 1; block <= 12; ++block) {
+    runs.push_back(MakeRun({.block = block, .events = 2000}));
+    runs.push_back(MakeRun({.backend = "daemon:unix", .block = block, .scale = 2, .events = 2000}));
+  }
+  const Comparison p99 = Find(BuildReport(runs)->cells[0], "response_p99_ns");
+  EXPECT_EQ(p99.verdict, Verdict::kExploratory);
+  EXPECT_THAT(p99.note, HasSubstr("only 20 events of a run lie beyond"));
+}
+
+TEST(BuildReport, CountsWhatWasNotDeliveredAsSlowerThanAll) {
+  Runs runs;
+  for (uint32_t block = 1; block <= 12; ++block) {
+    runs.push_back(MakeRun({.block = block}));
+    // Faster, because it drops one event in fifty.
+    runs.push_back(MakeRun({.backend = "daemon:unix", .block = block, .scale = 0.5, .lost = 400}));
+  }
+  const auto report = BuildReport(runs);
+  const Comparison& p99 = Find(report->cells[0], "response_p99_ns");
+  EXPECT_EQ(p99.verdict, Verdict::kWorse);
+  EXPECT_TRUE(std::isinf(*p99.improvement));
+  EXPECT_EQ(p99.b, "not delivered");
+  EXPECT_THAT(report->cells[0].books[1].losses, HasSubstr("4,800 dropped_queue_full"));
+}
+
+TEST(BuildReport, KeepsInvalidRunsAndNeverUsesThem) {
+  Runs runs = Campaign(13, 1.5, "steady", 13);
+  Invalidate(runs[1]);
+  runs[1].record.mutable_cells(0)->set_phase("nonsense");
+  const auto report = BuildReport(runs);
+  const CellReport& cell = report->cells[0];
+  EXPECT_EQ(report->invalid, 1u);
+  EXPECT_EQ(cell.blocks, 12u);
+  ASSERT_THAT(cell.invalid, SizeIs(1));
+  EXPECT_THAT(cell.invalid[0].reasons, HasSubstr("too little was offered"));
+  EXPECT_EQ(cell.books[1].runs, 12u);
+}
+
+TEST(BuildReport, UsesTheRepetitionOfAnInvalidRun) {
+  Runs runs = Campaign(12, 1.5);
+  auto again = runs[1];
+  Invalidate(runs[1]);
+  again.record.set_started_unix_ns(again.record.started_unix_ns() + 1);
+  runs.push_back(again);
+  EXPECT_EQ(BuildReport(runs)->cells[0].blocks, 12u);
+}
+
+TEST(BuildReport, SaysInvalidWhenAnArmHasNoValidRun) {
+  Runs runs = Campaign(12, 1.5);
+  for (auto& run : runs) {
+    if (run.arm == "daemon:unix") Invalidate(run);
+  }
+  const auto report = BuildReport(runs);
+  EXPECT_EQ(Find(report->cells[0], "response_p99_ns").verdict, Verdict::kInvalid);
+  EXPECT_FALSE(report->all_invalid());
+  for (auto& run : runs) Invalidate(run);
+  EXPECT_TRUE(BuildReport(runs)->all_invalid());
+}
+
+TEST(BuildReport, CorrectsForSeveralPrimaryMetrics) {
+  Runs runs = Campaign(12, 1.5);
+  for (auto& run : Campaign(12, 1.0, "burst")) runs.push_back(run);
+  const auto both = BuildReport(runs);
+  const auto one = BuildReport(Campaign(12, 1.5));
+  EXPECT_EQ(both->cells[0].name, "burst");
+  const Comparison& among_two = Find(both->cells[1], "response_p99_ns");
+  const Comparison& alone = Find(one->cells[0], "response_p99_ns");
+  EXPECT_DOUBLE_EQ(among_two.adjusted_p, 2 * alone.adjusted_p);
+  EXPECT_LE(among_two.improvement_low, alone.improvement_low);
+}
+
+TEST(BuildReport, PairsRunsWithoutACampaignByTheirOrder) {
+  Runs runs;
+  for (int i = 0; i < 3; ++i) {
+    runs.push_back(MakeRun({.block = 0}));
+    runs.back().record.set_started_unix_ns(100 - i);
+    runs.push_back(MakeRun({.backend = "daemon:unix", .block = 0, .scale = 2}));
+  }
+  const auto report = BuildReport(runs);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->cells[0].blocks, 3u);
+  EXPECT_EQ(report->cells[0].planned_blocks, 0u);
+}
+
+TEST(BuildReport, ShowsTheGeneratorsFloorAndDoesNotCompareIt) {
+  Runs runs = Campaign(12, 1.5);
+  runs.push_back(MakeRun({.backend = "null", .scale = 0.01}));
+  const auto report = BuildReport(runs);
+  ASSERT_THAT(report->cells, SizeIs(1));
+  EXPECT_EQ(Find(report->cells[0], "cpu_per_event_ns").floor, "50.0 ns");
+  EXPECT_FALSE(Find(BuildReport(Campaign(12, 1.5))->cells[0], "cpu_per_event_ns").floor.has_value());
+}
+
+TEST(BuildReport, ReadsWhichResourceGrew) {
+  const auto report = BuildReport(Campaign(12, 1.0));
+  EXPECT_THAT(report->cells[0].reading_text, HasSubstr("Largest change per event: CPU of the daemon, +"));
+}
+
+TEST(BuildReport, RefusesWhatHasNothingToCompare) {
+  EXPECT_THAT(ErrorOf({}), HasSubstr("no run record"));
+  EXPECT_THAT(ErrorOf({MakeRun({})}), HasSubstr("steady is left out: it was run with coordinator only"));
+  EXPECT_THAT(ErrorOf({MakeRun({.backend = "null"})}), HasSubstr("null backend only"));
+}
+
+TEST(BuildReport, RefusesWhatMustNotBeCompared) {
+  const auto with = [](auto change) {
+    Runs runs = Campaign(2, 1.5);
+    change(runs[3].record);
+    return ErrorOf(runs);
+  };
+  EXPECT_THAT(with([](auto& record) { record.mutable_plan()->set_wait_policy("spin"); }),
+              HasSubstr("their wait policies differ (block, spin)"));
+  EXPECT_THAT(with([](auto& record) { record.mutable_environment()->set_host("other"); }),
+              HasSubstr("different machines"));
+  EXPECT_THAT(with([](auto& record) { record.mutable_plan()->set_rate_per_s(1); }),
+              HasSubstr("their plans differ"));
+  EXPECT_THAT(with([](auto& record) { record.set_schedule_hash(1); }), HasSubstr("had different schedules"));
+  EXPECT_THAT(with([](auto& record) { record.mutable_campaign()->set_block(1); }),
+              HasSubstr("both are block 1 of daemon:unix"));
+  EXPECT_THAT(with([](auto&) {}), "");
+}
+
+TEST(BuildReport, RefusesAnUnknownPrimaryMetric) {
+  Runs runs = Campaign(2, 1.5);
+  for (auto& run : runs) run.record.mutable_campaign()->set_primary_metric("p98");
+  EXPECT_THAT(ErrorOf(runs), HasSubstr("primary metric is unknown: p98"));
+}
+
+}  // namespace
+}  // namespace routebench::report
