@@ -74,7 +74,7 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler);
   absl::Status Unsubscribe(SubscriptionId subscription);
   absl::StatusOr<RouterStatistics> Statistics();
-  absl::Status Drain(Duration deadline);
+  absl::Status Drain(Duration deadline, bool deliveries);
   absl::Status Close(Duration deadline, WorkerPool& pool);
   WireBytes wire_bytes() const { return {outbox_->bytes_sent(), bytes_received_.load()}; }
 
@@ -502,8 +502,10 @@ absl::StatusOr<RouterStatistics> DaemonClient::Core::Statistics() {
   return statistics;
 }
 
-absl::Status DaemonClient::Core::Drain(Duration deadline) {
+// With `deliveries`, also what others published and is in the mailboxes here.
+absl::Status DaemonClient::Core::Drain(Duration deadline, bool deliveries) {
   wire::ClientControl control;
+  control.mutable_drain()->set_deliveries(deliveries);
   control.mutable_drain()->set_deadline_nanos(deadline.count());
   const auto reply = Call(control, nullptr, options_.clock->Now() + deadline + kAnswerGrace);
   outcomes_->Deliver();
@@ -515,9 +517,9 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
     MutexLock lock(mutex_);
     if (std::exchange(closed_, true)) return absl::OkStatus();
   }
-  const TimePoint end = std::chrono::steady_clock::now() + deadline;
+  const TimePoint end = options_.clock->Now() + deadline;
   outbox_->StopPublishing();
-  const absl::Status drained = deadline > Duration::zero() ? Drain(deadline) : absl::OkStatus();
+  const absl::Status drained = deadline > Duration::zero() ? Drain(deadline, true) : absl::OkStatus();
   closing_.store(true);
   for (const auto& mailbox : TakeMailboxes(nullptr)) mailbox->End(Outcome::kDroppedClosed);
   wire::ClientControl control;
@@ -525,12 +527,12 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
   outbox_->SendControl(control);
   {
     MutexLock lock(mutex_);
-    const TimePoint farewell = std::max(end, std::chrono::steady_clock::now() + kFarewell);
+    const TimePoint farewell = std::chrono::steady_clock::now() + kFarewell;
     while (!ended_ && ended_changed_.WaitUntil(mutex_, farewell)) {
     }
   }
   channel_->Shutdown();
-  pool.Stop(std::max(Duration::zero(), Duration(end - std::chrono::steady_clock::now())));
+  pool.Stop(std::max(Duration::zero(), Duration(end - options_.clock->Now())));
   calls_->FailAll("the client is closed");
   outcomes_->Deliver();
   mailboxes_.clear();  // nobody reads any more
@@ -575,7 +577,7 @@ absl::Status DaemonClient::Unsubscribe(SubscriptionId subscription) {
   return core_->Unsubscribe(subscription);
 }
 absl::StatusOr<RouterStatistics> DaemonClient::Statistics() { return core_->Statistics(); }
-absl::Status DaemonClient::Drain(Duration deadline) { return core_->Drain(deadline); }
+absl::Status DaemonClient::Drain(Duration deadline) { return core_->Drain(deadline, false); }
 absl::Status DaemonClient::Close(Duration deadline) { return core_->Close(deadline, *pool_); }
 WireBytes DaemonClient::wire_bytes() const { return core_->wire_bytes(); }
 

@@ -76,7 +76,7 @@ class Broker::Loop final : public SessionHost {
 
   void OnDirty(Session& session) override;
   void OnStatisticsRequest(Session& session, uint64_t request) override;
-  void OnDrainRequest(Session& session, uint64_t request, TimePoint deadline) override;
+  void OnDrainRequest(Session& session, uint64_t request, TimePoint deadline, bool deliveries) override;
   void OnProgressDone(Session& session, uint32_t number) override;
   void OnEstablished(Session& session) override;
 
@@ -346,12 +346,13 @@ void Broker::Loop::OnStatisticsRequest(Session& session, uint64_t request) {
   });
 }
 
-void Broker::Loop::OnDrainRequest(Session& session, uint64_t request, TimePoint deadline) {
+void Broker::Loop::OnDrainRequest(Session& session, uint64_t request, TimePoint deadline, bool deliveries) {
   const uint32_t number = session.number();
   AddDrainer({.quiet =
-                  [this, number] {
+                  [this, number, deliveries] {
                     const ConnectionPtr asker = Find(number);
-                    return asker == nullptr || asker->session.quiet();
+                    if (asker == nullptr) return true;
+                    return asker->session.quiet() && !(deliveries && Exchange::HasUnanswered(asker->session));
                   },
               .done =
                   [this, number, request](bool quiet) {

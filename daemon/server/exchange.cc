@@ -14,7 +14,19 @@ using delivery::ParcelPtr;
 
 namespace {
 
+// Deliveries whose handler has not answered, or that lie between such ones, before a subscriber gets no more.
+constexpr size_t kMaxSpan = size_t{1} << 20;
+
 const EventParcel& EventOf(const delivery::Parcel& parcel) { return static_cast<const EventParcel&>(parcel); }
+
+// More may be sent to the owner: what drop-oldest recalls is out until the owner has answered, and handed
+// events need a place in the ledger until then.
+size_t RoomOutside(const Subscription& subscription) {
+  const size_t most_out = 2 * subscription.queue.options().capacity;
+  const size_t out = subscription.queue.out();
+  const size_t span = subscription.ledger.span();
+  return span >= kMaxSpan + most_out || out >= most_out ? 0 : most_out - out;
+}
 
 wire::EventOutcome MakeOutcome(SubscriptionId subscription, const EventId& event, uint64_t sequence,
                                Outcome outcome) {
@@ -207,7 +219,7 @@ void Exchange::Offer(Peer& origin, Subscription& subscription, const EventParcel
 }
 
 void Exchange::NoteDeliverable(Subscription& subscription) {
-  if (!subscription.listed && subscription.queue.ready() > 0) {
+  if (!subscription.listed && subscription.queue.ready() > 0 && RoomOutside(subscription) > 0) {
     subscription.listed = true;
     subscription.owner->OnDeliverable(subscription);
   }
@@ -294,7 +306,8 @@ void Exchange::StopWaiting(Peer& origin, Subscription& subscription) {
 bool Exchange::Take(Subscription& subscription, size_t max, std::vector<ParcelPtr>& batch) {
   expired_.clear();
   const size_t before = batch.size();
-  subscription.queue.Take(max, now_, batch, expired_);
+  max = std::min(max, RoomOutside(subscription));
+  if (max > 0) subscription.queue.Take(max, now_, batch, expired_);
   for (size_t i = before; i < batch.size(); ++i) {
     const EventParcel& event = EventOf(*batch[i]);
     subscription.ledger.Add({.event = event.header().id,
@@ -305,7 +318,7 @@ bool Exchange::Take(Subscription& subscription, size_t max, std::vector<ParcelPt
   for (const ParcelPtr& parcel : expired_) SettleParcel(subscription, *parcel, Outcome::kExpired);
   if (!expired_.empty()) GiveRoom(subscription);
   if (subscription.queue.held() > 0) NoteDeliverable(subscription);
-  if (subscription.queue.HasWork(now_)) return true;
+  if (subscription.queue.HasWork(now_) && RoomOutside(subscription) > 0) return true;
   subscription.listed = false;
   EraseIfSettled(subscription);
   return false;
@@ -319,6 +332,7 @@ bool Exchange::Handed(Peer& owner, SubscriptionId id, uint64_t handed) {
   subscription->queue.Handed(handed - subscription->handed);
   subscription->handed = handed;
   GiveRoom(*subscription);
+  NoteDeliverable(*subscription);
   return true;
 }
 
@@ -326,12 +340,14 @@ bool Exchange::Acknowledge(Peer& owner, SubscriptionId id, uint64_t first, uint6
   Subscription* const subscription = Find(owner, id);
   if (subscription == nullptr) return id <= last_subscription_;
   if (count > subscription->ledger.unanswered()) return false;
+  const bool crowded = RoomOutside(*subscription) == 0;
   for (uint64_t delivery = first; delivery != first + count; ++delivery) {
     Ledger::Entry* const entry = subscription->ledger.Find(delivery);
     if (entry == nullptr) return false;
     SettleEntry(*subscription, *entry, Outcome::kDelivered);
   }
   subscription->ledger.Trim();
+  if (crowded) NoteDeliverable(*subscription);
   EraseIfSettled(*subscription);
   return true;
 }
@@ -341,8 +357,10 @@ bool Exchange::Settle(Peer& owner, SubscriptionId id, uint64_t delivery, uint32_
   if (subscription == nullptr) return id <= last_subscription_;
   Ledger::Entry* const entry = subscription->ledger.Find(delivery);
   if (entry == nullptr || !IsOutcomeOfDelivery(outcome)) return false;
+  const bool crowded = RoomOutside(*subscription) == 0;
   SettleEntry(*subscription, *entry, static_cast<Outcome>(outcome));
   subscription->ledger.Trim();
+  if (crowded) NoteDeliverable(*subscription);
   EraseIfSettled(*subscription);
   return true;
 }

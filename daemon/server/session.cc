@@ -199,7 +199,8 @@ Session::MaybeError Session::OnControl(std::string_view frame) {
       break;
     case wire::ClientControl::kDrain:
       shared_.host.OnDrainRequest(*this, control.request(),
-                                  shared_.exchange.now() + Duration(control.drain().deadline_nanos()));
+                                  shared_.exchange.now() + Duration(control.drain().deadline_nanos()),
+                                  control.drain().deliveries());
       break;
     case wire::ClientControl::BODY_NOT_SET:
       return ProtocolError::kMalformed;

@@ -35,7 +35,8 @@ class SessionHost {
   // Answer later, by Session::Reply, when every peer has reported what it had in hand.
   virtual void OnStatisticsRequest(Session& session, uint64_t request) = 0;
   // Answer later, when nothing that the session published is unsettled, or the deadline has passed.
-  virtual void OnDrainRequest(Session& session, uint64_t request, TimePoint deadline) = 0;
+  // With `deliveries`, also nothing that it was sent.
+  virtual void OnDrainRequest(Session& session, uint64_t request, TimePoint deadline, bool deliveries) = 0;
   virtual void OnProgressDone(Session& session, uint32_t number) = 0;
   // The greeting was good.
   virtual void OnEstablished(Session& session) = 0;

@@ -60,6 +60,12 @@ OfferResult SubscriptionQueue::OfferToFull(ParcelPtr parcel, TimePoint now) {
     case FullPolicy::kDropOldest:
       break;
   }
+  // What is out is older than what is ready, and as many of it are still to be kept as the ready ones leave
+  // places: whoever holds it decides which.
+  if (out_ > 0 && held() + ready() < options_.capacity) {
+    Queue(std::move(parcel), now);
+    return {Admission::kRecall, nullptr};
+  }
   const auto least_urgent =
       std::find_if(rings_.rbegin(), rings_.rend(), [](const Ring<ParcelPtr>& ring) { return !ring.empty(); });
   if (least_urgent != rings_.rend()) {
@@ -76,9 +82,7 @@ OfferResult SubscriptionQueue::OfferToFull(ParcelPtr parcel, TimePoint now) {
     Queue(std::move(parcel), now);
     return {Admission::kEvicted, std::move(evicted)};
   }
-  if (occupancy() >= 2 * options_.capacity) return {Admission::kEvicted, std::move(parcel)};
-  Queue(std::move(parcel), now);
-  return {Admission::kRecall, nullptr};
+  return {Admission::kEvicted, std::move(parcel)};  // every place is reserved
 }
 
 bool SubscriptionQueue::Reserve() {

@@ -39,9 +39,9 @@ struct QueueOptions {
 enum class Admission : uint8_t {
   kQueued,
   kEvicted,  // queued; the oldest ready event left instead and is in OfferResult::evicted (kDroppedOldest)
-  kRecall,   // queued above capacity, because everything older is out: whoever holds the out events drops the
-            // oldest of them when this one arrives and answers with Handed (drop-oldest only, up to twice the
-            // capacity; beyond that the offered event itself is evicted)
+  kRecall,   // queued above capacity, because something older is out: whoever holds the out events drops the
+            // oldest of them when this one arrives and answers with Handed (drop-oldest only; held and ready
+            // stay within the capacity, what is out is the owner's to bound)
   kRejected,  // full, policy reject:      kDroppedQueueFull
   kDropped,   // full, policy drop-newest: kDroppedNewest
   kFull,    // full, policy block: not queued; the owner waits for room (until its deadline) and offers again
