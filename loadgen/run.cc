@@ -174,6 +174,13 @@ void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after,
   }
 }
 
+// A daemon that was running before has routed for others.
+Books Since(const Books& before, Books books) {
+  books.routed -= before.routed;
+  for (size_t i = 0; i < kOutcomeCount; ++i) books.outcomes[i] -= before.outcomes[i];
+  return books;
+}
+
 // One run from the first due time to the accounted record.
 class Measurement {
  public:
@@ -183,6 +190,7 @@ class Measurement {
 
   absl::Status Run(const Corpus& corpus, record::RunRecord& record) {
     Fleet fleet(plan_, schedule_, corpus, stage_);
+    const absl::StatusOr<RouterStatistics> baseline = stage_.publishing->router().Statistics();
     const TimePoint start = Clock::System().Now() + kLeadTime;
     record.set_started_unix_ns(std::chrono::system_clock::now().time_since_epoch().count());
     fleet.Start(start);
@@ -195,7 +203,10 @@ class Measurement {
     record.set_drain_ns(static_cast<uint64_t>((Clock::System().Now() - published).count()));
     if (after_.has_value()) AddUsage(stage_, *before_, *after_, record);
     std::optional<RouterStatistics> statistics;
-    if (auto got = stage_.publishing->router().Statistics(); got.ok()) statistics = *std::move(got);
+    if (auto got = stage_.publishing->router().Statistics(); got.ok() && baseline.ok()) {
+      statistics = *std::move(got);
+      statistics->books = Since(baseline->books, statistics->books);
+    }
     const absl::StatusOr<ReceiverReport> report = stage_.receiver->Finish();
     const OfferResults offers = fleet.Results(schedule_.phases.size());
     Account(plan_, schedule_, offers, report.ok() ? *report : ReceiverReport(), statistics, record);
