@@ -216,6 +216,8 @@ std::vector<std::string> InvalidReasons(const RunRecord& record) {
   for (const Gate& gate : record.gates()) {
     if (!gate.passed()) reasons.push_back(absl::StrCat(gate.name(), ": ", gate.finding()));
   }
+  if (!reasons.empty()) return reasons;
+  // A record whose gates overlooked it.
   if (record.interrupted()) reasons.push_back("the run was interrupted");
   if (!record.books().balanced()) reasons.push_back(absl::StrCat("books: ", record.books().imbalance()));
   return reasons;

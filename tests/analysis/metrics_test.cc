@@ -93,9 +93,11 @@ TEST(InvalidReasons, AreThoseOfTheGatesAndTheBooks) {
   record.mutable_gates(0)->set_passed(false);
   record.mutable_gates(0)->set_finding("90 % of the load was offered");
   EXPECT_THAT(InvalidReasons(record), ElementsAre("offered_load: 90 % of the load was offered"));
+  record.clear_gates();
   record.set_interrupted(true);
   record.mutable_books()->set_balanced(false);
-  EXPECT_EQ(InvalidReasons(record).size(), 3u);
+  record.mutable_books()->set_imbalance("one event is nowhere");
+  EXPECT_THAT(InvalidReasons(record), ElementsAre("the run was interrupted", "books: one event is nowhere"));
 }
 
 }  // namespace
