@@ -2,6 +2,7 @@
 
 #include "tests/conformance/backend.h"
 #include "tests/conformance/coordinator_backend.h"
+#include "tests/conformance/daemon_backend.h"
 
 namespace routebench::conformance {
 namespace {
@@ -13,6 +14,7 @@ const BackendFixture* selected = nullptr;
 const std::vector<BackendFixture>& Backends() {
   static const auto& backends = *new std::vector<BackendFixture>{
       {.name = "coordinator", .make = MakeCoordinator},
+      {.name = "daemon:unix", .make = MakeDaemonUnix, .crosses_processes = true},
   };
   return backends;
 }

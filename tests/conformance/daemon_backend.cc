@@ -1,0 +1,41 @@
+#include "tests/conformance/daemon_backend.h"
+
+#include "tests/daemon/hosted_daemon.h"
+
+namespace routebench::conformance {
+namespace {
+
+daemon::BrokerOptions OnTime(testing::FakeTime& time) {
+  daemon::BrokerOptions options;
+  options.clock = &time;
+  options.timers = &time;
+  return options;
+}
+
+RouterOptions WithoutSink(RouterOptions options) {
+  options.outcome_sink = nullptr;
+  return options;
+}
+
+class DaemonBackend final : public Backend {
+ public:
+  DaemonBackend(const RouterOptions& options, testing::FakeTime& time)
+      : daemon_(OnTime(time)),
+        publisher_(daemon_.Connect(options, time, &time)),
+        subscriber_(daemon_.Connect(WithoutSink(options), time, &time)) {}
+  EventRouter& publisher() override { return *publisher_; }
+  EventRouter& subscriber() override { return *subscriber_; }
+
+ private:
+  testing::HostedDaemon daemon_;
+  const std::unique_ptr<DaemonClient> publisher_;
+  const std::unique_ptr<DaemonClient> subscriber_;
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> MakeDaemonUnix(const RouterOptions& options, testing::FakeTime& time) {
+  return std::make_unique<DaemonBackend>(options, time);
+}
+
+}  // namespace routebench::conformance
