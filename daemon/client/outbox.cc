@@ -7,6 +7,14 @@
 #include "events/codec.h"
 
 namespace routebench::daemon {
+namespace {
+
+// A publisher that comes back sooner than this after a write is in a loop: a system call for each of its events would
+// cost several times the event. What it appends is then written by a thread of the pool, which takes all that has
+// gathered while it woke up and while it wrote. A lone event never waits for another thread.
+constexpr Duration kInARow = std::chrono::microseconds(10);
+
+}  // namespace
 
 using transport::FrameWriter;
 using transport::IoResult;
@@ -27,6 +35,7 @@ PublishResult Outbox::Publish(const Event& event) {
     EncodeBody(event.payload, body.get());
     body_crc32c = Crc32c({body.get(), size});
   }
+  bool in_a_row = false;
   {
     MutexLock lock(mutex_);
     if (!WindowIsOpen() && !publishing_ended_ && !AwaitWindow()) return PublishResult::kWouldBlock;
@@ -34,9 +43,13 @@ PublishResult Outbox::Publish(const Event& event) {
     AppendEvent(event, std::move(body), body_crc32c);
     if (writing_) return PublishResult::kAccepted;
     writing_ = true;
-    sending_.Swap(pending_);
+    if (in_a_row = clock_.Now() - last_write_end_ < kInARow; !in_a_row) sending_.Swap(pending_);
   }
-  Write();
+  if (in_a_row) {
+    want_writable_();
+  } else {
+    Write();
+  }
   return PublishResult::kAccepted;
 }
 
@@ -135,6 +148,7 @@ void Outbox::Write() {
     MutexLock lock(mutex_);
     if (pending_.empty()) {
       writing_ = false;
+      last_write_end_ = clock_.Now();
       return;
     }
     sending_.Swap(pending_);

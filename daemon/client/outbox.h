@@ -98,6 +98,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   delivery::Ring<Uncredited> uncredited_ ABSL_GUARDED_BY(mutex_);
   bool publishing_ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  TimePoint last_write_end_ ABSL_GUARDED_BY(mutex_){};
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;  // somebody is responsible for what is pending
   transport::FrameWriter sending_;                // of whoever set writing_
   std::atomic<uint64_t> bytes_sent_{0};

@@ -186,7 +186,8 @@ void SubscribeReader(EventRouter& router, const std::string& service, Category c
   if (!subscription.ok()) std::abort();
 }
 
-void DaemonOneWay(benchmark::State& state) {
+// `kind`: a row with its changes (many small fields), or data from outside (one block of bytes).
+void DaemonOneWay(benchmark::State& state, EventKind kind) {
   const bool pinned = state.range(0) != 0;
   for (auto _ : state) {
     const SocketPlace place;
@@ -199,7 +200,7 @@ void DaemonOneWay(benchmark::State& state) {
     const Link go = MakeLink();
     const ChildProcess publisher([&] {
       const Pinned pin(pinned ? 0 : -1);
-      EventCorpus corpus(EventKind::kRecordUpdated, kBodyBytes);
+      EventCorpus corpus(kind, kBodyBytes);
       const auto client = Connect(place.path(), 1);
       AwaitByte(go.far);
       for (uint64_t n = 0; n < kEvents; ++n) {
@@ -210,7 +211,7 @@ void DaemonOneWay(benchmark::State& state) {
     const Pinned pin(pinned ? 0 : -1);
     const auto client = Connect(place.path(), 1);
     std::atomic<uint64_t> received{0};
-    SubscribeReader(*client, "reader", Category::kDatabase, [&](const Event&) {
+    SubscribeReader(*client, "reader", CategoryOf(kind), [&](const Event&) {
       if (received.fetch_add(1, std::memory_order_relaxed) + 1 == kEvents) received.notify_one();
     });
     const TimePoint start = std::chrono::steady_clock::now();
@@ -270,7 +271,20 @@ void DaemonRoundTrip(benchmark::State& state) {
 }
 
 BENCHMARK(RelayOneWay)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
-BENCHMARK(DaemonOneWay)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
+BENCHMARK_CAPTURE(DaemonOneWay, data, EventKind::kExternalData)
+    ->ArgName("pinned")
+    ->Arg(0)
+    ->Arg(1)
+    ->UseManualTime()
+    ->Iterations(1)
+    ->Repetitions(3);
+BENCHMARK_CAPTURE(DaemonOneWay, row, EventKind::kRecordUpdated)
+    ->ArgName("pinned")
+    ->Arg(0)
+    ->Arg(1)
+    ->UseManualTime()
+    ->Iterations(1)
+    ->Repetitions(3);
 BENCHMARK(RelayRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
 
 BENCHMARK(DaemonRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
@@ -280,8 +294,13 @@ BENCHMARK(DaemonRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->
 
 int main(int argc, char** argv) {
   return routebench::bench::RunWithRatios(argc, argv,
-                                          {{.title = "daemon:unix, 512 B, one way",
-                                            .ours = "DaemonOneWay/",
+                                          {{.title = "daemon:unix, 512 B of data, one way",
+                                            .ours = "DaemonOneWay/data",
+                                            .limit = "RelayOneWay/",
+                                            .counter = "items_per_second",
+                                            .bar = 0.4},
+                                           {.title = "daemon:unix, a row of 512 B, one way",
+                                            .ours = "DaemonOneWay/row",
                                             .limit = "RelayOneWay/",
                                             .counter = "items_per_second",
                                             .bar = 0.4},
