@@ -140,14 +140,15 @@ build_jobs() {
   echo $((cores < memory ? cores : memory))
 }
 
-# build DIR BUILDTYPE: sets the build directory up when it is new, and builds everything in it.
+# build DIR BUILDTYPE [TARGETS...]: sets the build directory up when it is new, and builds.
 build() {
   local dir=$1 type=$2
+  shift 2
   if [[ ! -f $dir/build.ninja ]]; then
     meson setup "$dir" "$root" --buildtype="$type" >"$scratch/setup.log" 2>&1 ||
       { cat "$scratch/setup.log" >&2; die "meson setup failed; the whole story is in $dir/meson-logs/meson-log.txt"; }
   fi
-  ninja -C "$dir" -j "$(build_jobs)" || die 'the build failed.'
+  ninja -C "$dir" -j "$(build_jobs)" "$@" || die 'the build failed.'
 }
 
 run_tests() {
@@ -157,7 +158,7 @@ run_tests() {
   install_packages
   step "Build in $dir"
   install_charts
-  build "$dir" debugoptimized
+  build "$dir" debugoptimized all meson-test-prereq
   step 'Tests'
   # Meson takes per-case results from these files, and would take those of an earlier run when a test crashes.
   find "$dir" -maxdepth 1 -name '*.xml' -delete
