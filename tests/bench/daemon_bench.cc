@@ -186,7 +186,8 @@ void SubscribeReader(EventRouter& router, const std::string& service, Category c
   if (!subscription.ok()) std::abort();
 }
 
-// `kind`: a row with its changes (many small fields), or data from outside (one block of bytes).
+// `kind`: plain bytes as the relay moves them, data from outside (one block of bytes in a typed body), or a
+// row with its changes (many small fields).
 void DaemonOneWay(benchmark::State& state, EventKind kind) {
   const bool pinned = state.range(0) != 0;
   for (auto _ : state) {
@@ -271,6 +272,13 @@ void DaemonRoundTrip(benchmark::State& state) {
 }
 
 BENCHMARK(RelayOneWay)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
+BENCHMARK_CAPTURE(DaemonOneWay, bytes, EventKind::kCustom)
+    ->ArgName("pinned")
+    ->Arg(0)
+    ->Arg(1)
+    ->UseManualTime()
+    ->Iterations(1)
+    ->Repetitions(3);
 BENCHMARK_CAPTURE(DaemonOneWay, data, EventKind::kExternalData)
     ->ArgName("pinned")
     ->Arg(0)
@@ -294,7 +302,12 @@ BENCHMARK(DaemonRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->
 
 int main(int argc, char** argv) {
   return routebench::bench::RunWithRatios(argc, argv,
-                                          {{.title = "daemon:unix, 512 B of data, one way",
+                                          {{.title = "daemon:unix, 512 plain bytes, one way",
+                                            .ours = "DaemonOneWay/bytes",
+                                            .limit = "RelayOneWay/",
+                                            .counter = "items_per_second",
+                                            .bar = 0.4},
+                                           {.title = "daemon:unix, typed data of 512 B, one way",
                                             .ours = "DaemonOneWay/data",
                                             .limit = "RelayOneWay/",
                                             .counter = "items_per_second",

@@ -19,6 +19,7 @@ class EventCorpus {
   EventCorpus(EventKind kind, size_t body_bytes) : ids_(1) {
     auto attributes = std::make_shared<Attributes>();
     attributes->source = {.id = "bench-1", .type = "benchmark", .instance = "1"};
+    if (kind == EventKind::kCustom) attributes->custom_name = "bench.bytes";
     for (uint64_t seed = 0; seed < kBodies; ++seed) {
       Event& event = events_.emplace_back();
       event.header.kind = kind;
