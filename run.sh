@@ -169,8 +169,65 @@ run_tests() {
 
 # --- compare ----------------------------------------------------------------------------------------------------
 
+# Records what a real checkout and compilation do to the file system of this machine.
+record_trace() {
+  local bin=$1 trace=$2 watched=$scratch/watched
+  mkdir "$watched"
+  # shellcheck disable=SC2016  # expanded by the inner shell
+  "$bin/loadgen/loadgen" record --watch "$watched" --out "$trace" -- bash -c '
+    set -e
+    cd "$1" && cp -r analysis coordinator daemon docs events loadgen tests "$2" && cd "$2"
+    for source in events/crc32c.cc events/kind.cc events/outcome.cc; do
+      g++ -std=c++20 -O1 -I. -c "$source" -o "${source%.cc}.o"
+    done' record "$root" "$watched"
+  rm -rf "$watched"
+}
+
+# campaign_and_report BIN DIR CELLS... -- RUN_FLAGS...: both backends in paired runs, then the report. Invalid runs
+# (exit code 4) are kept out of the verdicts by the report, and lead to exit code 4 in the end.
+campaign_and_report() {
+  local bin=$1 dir=$2 cells=() status=0
+  shift 2
+  while [[ $1 != -- ]]; do
+    cells+=(--cell "$1")
+    shift
+  done
+  if (($# == 1)); then shift; fi
+  "$bin/loadgen/loadgen" campaign --a coordinator --b daemon "${cells[@]}" --out "$dir/runs" "$@" || status=$?
+  if ((status != 0 && status != 4)); then exit "$status"; fi
+  "$bin/analysis/analysis" report "$dir/runs" --out "$dir/report" || status=$?
+  if ((status != 0)); then worst=$status; fi
+}
+
 compare() {
-  die 'not there yet: loadgen and analysis are being built.'
+  local command=$1 bin=${build_dir:-$root/build-release} rate
+  local dir=${out:-$root/routebench-results/$(date +%Y%m%d-%H%M%S)-$command}
+  if [[ -e $dir ]] && [[ -n $(ls -A "$dir") ]]; then die "$dir is not empty; choose another --out."; fi
+  step_count=5
+  worst=0
+  step 'Packages'
+  install_packages
+  step "Build in $bin"
+  install_charts
+  build "$bin" release loadgen/loadgen daemon/eventd analysis/analysis
+  mkdir -p "$dir"
+  step 'Record the file-system events of a real checkout and compilation'
+  record_trace "$bin" "$dir/trace.jsonl"
+  if [[ $command == quick ]]; then
+    step 'Compare coordinator and daemon (mixed for a verdict on p99, the rest exploratory; about 4 minutes)'
+    campaign_and_report "$bin" "$dir" mixed:12 steady:2 burst:2 ramp:2 spike:2 "replay=$dir/trace.jsonl:2" --
+  else
+    step 'Compare coordinator and daemon at three rates (about 90 minutes; interrupt at any time, records stay)'
+    for rate in 1k/s 5k/s 20k/s; do
+      say "Rate $rate:"
+      campaign_and_report "$bin" "$dir/${rate%/s}" mixed:16 steady:12 burst:12 ramp:12 spike:12 -- \
+        --rate "$rate" --duration 10s
+    done
+    campaign_and_report "$bin" "$dir/replay" "replay=$dir/trace.jsonl:12" --
+  fi
+  step 'Done'
+  say "Results: $dir"
+  return "$worst"
 }
 
 # --- main -------------------------------------------------------------------------------------------------------
