@@ -57,14 +57,20 @@ class QuietSignal {
 
 class DataCoordinator::Core {
  public:
-  Core(RouterOptions options, const Clock& clock, Timers* timers)
+  Core(RouterOptions options, const Clock& clock, Timers* timers, Handlers handlers)
       : options_(std::move(options)),
         clock_(clock),
         own_timers_(timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
-        timers_(timers == nullptr ? *own_timers_ : *timers),
-        pool_(std::make_shared<WorkerPool>(dispatch::WorkerPoolOptions{.threads = options_.handler_threads,
-                                                                       .running = options_.handler_threads},
-                                           dispatch::MakeCondVarWait())) {}
+        timers_(timers == nullptr ? *own_timers_ : *timers) {
+    if (handlers == Handlers::kInPublisher) {
+      executor_ = std::make_shared<dispatch::InlineExecutor>();
+    } else {
+      const dispatch::WorkerPoolOptions pool{.threads = options_.handler_threads,
+                                             .running = options_.handler_threads};
+      pool_ = std::make_shared<WorkerPool>(pool, dispatch::MakeCondVarWait());
+      executor_ = pool_;
+    }
+  }
 
   PublishResult Publish(const Event& event);
   absl::Status Register(const ServiceSpec& service);
@@ -129,14 +135,15 @@ class DataCoordinator::Core {
   const std::shared_ptr<QuietSignal> quiet_signal_ = std::make_shared<QuietSignal>();
   std::atomic<uint32_t> drainers_{0};
 
-  const std::shared_ptr<WorkerPool> pool_;
+  std::shared_ptr<WorkerPool> pool_;  // null: in the publisher's thread
+  std::shared_ptr<dispatch::Executor> executor_;
 };
 
 // The core outlives it up to Abandon; the parcels, which a stuck handler may hold longer, live with it.
 class DataCoordinator::Core::Receiver final : public Subscriber {
  public:
   Receiver(dispatch::SubscriberOptions options, Core& core)
-      : Subscriber(std::move(options), core.pool_, core.clock_, core.timers_),
+      : Subscriber(std::move(options), core.executor_, core.clock_, core.timers_),
         core_(core),
         parcels_(core.parcels_) {
     report_delivered_ = core.options_.report_delivered;
@@ -404,7 +411,7 @@ absl::Status DataCoordinator::Core::Close(Duration deadline) {
     all = ended_;
   }
   for (const auto& receiver : all) receiver->End(Outcome::kDroppedClosed);
-  pool_->Stop(std::max(Duration::zero(), Duration(end - clock_.Now())));
+  if (pool_ != nullptr) pool_->Stop(std::max(Duration::zero(), Duration(end - clock_.Now())));
   for (const auto& receiver : all) receiver->Abandon();
   if (own_timers_ != nullptr) own_timers_->Stop();
   all.clear();
@@ -414,7 +421,10 @@ absl::Status DataCoordinator::Core::Close(Duration deadline) {
 }
 
 DataCoordinator::DataCoordinator(RouterOptions options, const Clock& clock, Timers* timers)
-    : core_(std::make_unique<Core>(std::move(options), clock, timers)) {}
+    : DataCoordinator(std::move(options), clock, timers, Handlers::kOnWorkers) {}
+
+DataCoordinator::DataCoordinator(RouterOptions options, const Clock& clock, Timers* timers, Handlers handlers)
+    : core_(std::make_unique<Core>(std::move(options), clock, timers, handlers)) {}
 
 DataCoordinator::~DataCoordinator() { core_->Close(Duration::zero()).IgnoreError(); }
 

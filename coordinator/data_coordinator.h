@@ -19,12 +19,14 @@ namespace routebench {
 //
 // Close returns by its deadline even when a handler is stuck: that handler's thread is left to itself and
 // ends when the handler returns; its answer is ignored. What the handler refers to must live that long.
-class DataCoordinator final : public EventRouter {
+class DataCoordinator : public EventRouter {
  public:
   // `clock` and `timers` outlive the coordinator and every Acknowledger it gave out; null: timers of its own.
   explicit DataCoordinator(RouterOptions options, const Clock& clock = Clock::System(),
                            Timers* timers = nullptr);
   ~DataCoordinator() override;
+  DataCoordinator(const DataCoordinator&) = delete;
+  DataCoordinator& operator=(const DataCoordinator&) = delete;
 
   PublishResult Publish(const Event& event) override;
   absl::Status Register(const ServiceSpec& service) override;
@@ -34,6 +36,10 @@ class DataCoordinator final : public EventRouter {
   absl::StatusOr<RouterStatistics> Statistics() override;
   absl::Status Drain(Duration deadline) override;
   absl::Status Close(Duration deadline) override;
+
+ protected:
+  enum class Handlers { kOnWorkers, kInPublisher };
+  DataCoordinator(RouterOptions options, const Clock& clock, Timers* timers, Handlers handlers);
 
  private:
   class Core;

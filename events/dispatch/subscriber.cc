@@ -13,8 +13,20 @@ using delivery::ParcelPtr;
 constexpr size_t kBatch = 64;
 constexpr int kBatchesPerTurn = 4;
 
-// The subscription whose lane this thread is running.
-thread_local const Subscriber* running_here = nullptr;
+// The subscriptions whose lanes this thread is running, the innermost first: several where handlers run in
+// the thread that publishes.
+struct Running {
+  const Subscriber* subscriber;
+  const Running* outer;
+};
+thread_local const Running* running_here = nullptr;
+
+bool IsRunningHere(const Subscriber* subscriber) {
+  for (const Running* running = running_here; running != nullptr; running = running->outer) {
+    if (running->subscriber == subscriber) return true;
+  }
+  return false;
+}
 
 size_t BatchMax(const SubscriberOptions& options) {
   const bool one_by_one = options.spec.order == QueueOrder::kPriority ||
@@ -76,11 +88,11 @@ class Subscriber::Handing final : public Delivery {
   std::shared_ptr<Deferred> deferred_;
 };
 
-Subscriber::Subscriber(SubscriberOptions options, std::weak_ptr<WorkerPool> pool, const Clock& clock,
+Subscriber::Subscriber(SubscriberOptions options, std::weak_ptr<Executor> executor, const Clock& clock,
                        Timers& timers)
     : options_(std::move(options)),
       batch_max_(BatchMax(options_)),
-      pool_(std::move(pool)),
+      executor_(std::move(executor)),
       clock_(clock),
       timers_(timers),
       queue_({.capacity = options_.spec.capacity,
@@ -231,7 +243,8 @@ Subscriber::Lane* Subscriber::LaneToStart() {
 
 void Subscriber::ScheduleLane(Lane* lane) {
   if (lane == nullptr) return;
-  if (const auto pool = pool_.lock()) pool->Schedule(std::shared_ptr<Task>(shared_from_this(), lane));
+  if (const auto executor = executor_.lock())
+    executor->Schedule(std::shared_ptr<Task>(shared_from_this(), lane));
 }
 
 void Subscriber::ArmHeldTimer() {
@@ -255,7 +268,8 @@ void Subscriber::ArmHeldTimer() {
 }
 
 bool Subscriber::RunLane(Lane& lane) {
-  const Subscriber* const before = std::exchange(running_here, this);
+  const Running running{this, running_here};
+  running_here = &running;
   bool again = true;
   for (int i = 0; i < kBatchesPerTurn && again; ++i) again = TakeBatch(lane) && HandBatch(lane);
   if (again) {
@@ -263,7 +277,7 @@ bool Subscriber::RunLane(Lane& lane) {
     Fold(lane);
     PauseLane(lane);
   }
-  running_here = before;
+  running_here = running.outer;
   return again;
 }
 
@@ -546,7 +560,7 @@ void Subscriber::TellOfRest(const std::vector<ParcelPtr>& rest, size_t in_gate) 
 }
 
 void Subscriber::AwaitHandlers() {
-  if (running_here == this) return;
+  if (IsRunningHere(this)) return;
   MutexLock lock(mutex_);
   while (running_lanes_ > 0) changed_.Wait(mutex_);
 }

@@ -31,14 +31,14 @@ struct SubscriberOptions {
   std::shared_ptr<ServiceGate> gate;  // null: the service has no limit
 };
 
-// Owned by shared_ptr: a running handler and a timer that fires keep it alive. `pool` is held weakly; `clock`
-// and `timers` are used until Abandon has returned. Thread-safe.
+// Owned by shared_ptr: a running handler and a timer that fires keep it alive. `executor` is held weakly;
+// `clock` and `timers` are used until Abandon has returned. Thread-safe.
 //
 // How it ends: End, then either AwaitHandlers (Unsubscribe) or Abandon (Close, which does not wait for a
 // handler that is stuck).
 class Subscriber : public std::enable_shared_from_this<Subscriber> {
  public:
-  Subscriber(SubscriberOptions options, std::weak_ptr<WorkerPool> pool, const Clock& clock, Timers& timers);
+  Subscriber(SubscriberOptions options, std::weak_ptr<Executor> executor, const Clock& clock, Timers& timers);
   virtual ~Subscriber();
 
   SubscriptionId id() const { return options_.id; }
@@ -151,7 +151,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
 
   const SubscriberOptions options_;
   const size_t batch_max_;  // 1 where an event may still be overtaken or evicted by a later one
-  const std::weak_ptr<WorkerPool> pool_;
+  const std::weak_ptr<Executor> executor_;
   const Clock& clock_;
   Timers& timers_;
 

@@ -1,4 +1,4 @@
-// The threads that run handlers.
+// Where handlers run: a pool of threads, or the thread that asks.
 #ifndef ROUTEBENCH_EVENTS_DISPATCH_WORKER_POOL_H_
 #define ROUTEBENCH_EVENTS_DISPATCH_WORKER_POOL_H_
 
@@ -23,6 +23,24 @@ class Task {
   State state_ = State::kIdle;  // under the pool's lock
 };
 
+// Runs tasks. Thread-safe.
+class Executor {
+ public:
+  virtual ~Executor() = default;
+  // Runs `task` soon, and once more if it is running right now. If A happens before Schedule, then A happens
+  // before the run that follows. Call it under no lock that the task takes.
+  virtual void Schedule(std::shared_ptr<Task> task) = 0;
+};
+
+// Runs a task inside Schedule, in the thread that calls it. Never schedule a task that is running.
+class InlineExecutor final : public Executor {
+ public:
+  void Schedule(std::shared_ptr<Task> task) override {
+    while (task->Run()) {
+    }
+  }
+};
+
 // How an idle thread waits for work. Implementations are thread-safe. WakeOne makes one Wait return, a
 // running or a future one (wake-ups are counted, not lost); Wait may also return without one. Inside Wait an
 // implementation may do work of its own (read a socket) and call Schedule: the first task scheduled so is run
@@ -45,18 +63,17 @@ struct WorkerPoolOptions {
   std::string name = "handler";  // of the threads, at most 15 bytes
 };
 
-// Thread-safe. Fair: tasks run in the order in which they were scheduled.
-class WorkerPool {
+// Fair: tasks run in the order in which they were scheduled. Schedule never blocks; what is scheduled after
+// Stop is dropped.
+class WorkerPool final : public Executor {
  public:
   WorkerPool(const WorkerPoolOptions& options, std::unique_ptr<IdleWait> wait);
   // Stops with a deadline of zero.
-  ~WorkerPool();
+  ~WorkerPool() override;
   WorkerPool(const WorkerPool&) = delete;
   WorkerPool& operator=(const WorkerPool&) = delete;
 
-  // Runs `task` soon; a task that runs right now runs once more afterwards. Never blocks. If A happens before
-  // Schedule, then A happens before the run that follows.
-  void Schedule(std::shared_ptr<Task> task);
+  void Schedule(std::shared_ptr<Task> task) override;
 
   // Starts no further task and waits at most `deadline` of real time for the running ones. True: every thread
   // has ended. A thread that is stuck in a task is left to itself and ends when the task returns; what it

@@ -24,7 +24,7 @@ struct BackendFixture {
   // Routers made with `options` (both, where there are two; the sink is the publisher's) on `time`, which
   // stands still until the test moves it. Aborts the test program when it cannot.
   std::unique_ptr<Backend> (*make)(const RouterOptions& options, testing::FakeTime& time);
-  // No queue: the handler runs inside Publish.
+  // The handler runs inside Publish: a stuck handler is a stuck publisher.
   bool is_inline = false;
   // Events cross a process boundary: bytes can be damaged on the way, and a peer can die.
   bool crosses_processes = false;

@@ -14,6 +14,7 @@ const BackendFixture* selected = nullptr;
 const std::vector<BackendFixture>& Backends() {
   static const auto& backends = *new std::vector<BackendFixture>{
       {.name = "coordinator", .make = MakeCoordinator},
+      {.name = "coordinator:inline", .make = MakeInlineCoordinator, .is_inline = true},
       {.name = "daemon:unix", .make = MakeDaemonUnix, .crosses_processes = true},
   };
   return backends;

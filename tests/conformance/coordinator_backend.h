@@ -8,6 +8,7 @@
 namespace routebench::conformance {
 
 std::unique_ptr<Backend> MakeCoordinator(const RouterOptions& options, testing::FakeTime& time);
+std::unique_ptr<Backend> MakeInlineCoordinator(const RouterOptions& options, testing::FakeTime& time);
 
 }  // namespace routebench::conformance
 

@@ -30,7 +30,7 @@ class QueueConformanceTest : public ConformanceTest {
 };
 
 TEST_F(QueueConformanceTest, R14_RejectRefusesWhatDoesNotFit) {
-  SKIP_ON_INLINE("has no queue");
+  SKIP_ON_INLINE();
   const SubscriptionId id = Fill({.full_policy = FullPolicy::kReject});
   PublishMore(3);
   ASSERT_TRUE(outcomes().Await(Outcome::kDroppedQueueFull, 3));
@@ -46,7 +46,7 @@ TEST_F(QueueConformanceTest, R14_RejectRefusesWhatDoesNotFit) {
 }
 
 TEST_F(QueueConformanceTest, R14_DropNewestKeepsTheOldest) {
-  SKIP_ON_INLINE("has no queue");
+  SKIP_ON_INLINE();
   const SubscriptionId id = Fill({.full_policy = FullPolicy::kDropNewest});
   PublishMore(3);
   ASSERT_TRUE(outcomes().Await(Outcome::kDroppedNewest, 3));
@@ -59,7 +59,7 @@ TEST_F(QueueConformanceTest, R14_DropNewestKeepsTheOldest) {
 }
 
 TEST_F(QueueConformanceTest, R14_DropOldestKeepsTheNewest) {
-  SKIP_ON_INLINE("has no queue");
+  SKIP_ON_INLINE();
   const SubscriptionId id = Fill({.full_policy = FullPolicy::kDropOldest});
   PublishMore(3);
   ASSERT_TRUE(outcomes().Await(Outcome::kDroppedOldest, 3));
@@ -72,7 +72,7 @@ TEST_F(QueueConformanceTest, R14_DropOldestKeepsTheNewest) {
 }
 
 TEST_F(QueueConformanceTest, R14_DropOldestSurvivesManyTimesItsCapacity) {
-  SKIP_ON_INLINE("has no queue");
+  SKIP_ON_INLINE();
   const SubscriptionId id = Fill({.full_policy = FullPolicy::kDropOldest});
   PublishMore(100);
   ASSERT_TRUE(outcomes().Await(Outcome::kDroppedOldest, 100));
@@ -84,7 +84,7 @@ TEST_F(QueueConformanceTest, R14_DropOldestSurvivesManyTimesItsCapacity) {
 }
 
 TEST_F(QueueConformanceTest, R14_BlockDropsAtItsDeadlineAndNotBefore) {
-  SKIP_ON_INLINE("has no queue");
+  SKIP_ON_INLINE();
   options.publish_timeout = 100 * kSecond;
   const SubscriptionId id = Fill({.full_policy = FullPolicy::kBlock, .block_deadline = 10 * kSecond});
   const TimePoint start = time().Now();
@@ -101,7 +101,7 @@ TEST_F(QueueConformanceTest, R14_BlockDropsAtItsDeadlineAndNotBefore) {
 }
 
 TEST_F(QueueConformanceTest, R14_BlockLosesNothingWhileThereIsTime) {
-  SKIP_ON_INLINE("has no queue");
+  SKIP_ON_INLINE();
   const SubscriptionId id = Fill({.full_policy = FullPolicy::kBlock});
   std::thread blocked([&] { PublishMore(20); });
   for (uint64_t n = 2; n <= 25; ++n) {  // room for exactly one more each time
@@ -116,7 +116,7 @@ TEST_F(QueueConformanceTest, R14_BlockLosesNothingWhileThereIsTime) {
 }
 
 TEST_F(QueueConformanceTest, R14_CapacityIsExactAtTheMomentAHandlerGetsStuck) {
-  SKIP_ON_INLINE("has no queue");
+  SKIP_ON_INLINE();
   const SubscriptionId id = Fill({.full_policy = FullPolicy::kReject});
   gate.Let(2);
   ASSERT_TRUE(gate.AwaitEntered(3));  // events 1 and 2 are through, 3 is stuck, 4 and 5 wait
@@ -131,7 +131,6 @@ TEST_F(QueueConformanceTest, R14_CapacityIsExactAtTheMomentAHandlerGetsStuck) {
 }
 
 TEST_F(QueueConformanceTest, R14_CapacityCoversHeldEvents) {
-  SKIP_ON_INLINE("has no queue");
   AddReceiver({.capacity = 2, .full_policy = FullPolicy::kReject}, inbox.Acknowledging());
   for (int i = 0; i < 3; ++i) {
     Event event = NewEvent();
@@ -147,7 +146,6 @@ TEST_F(QueueConformanceTest, R14_CapacityCoversHeldEvents) {
 }
 
 TEST_F(QueueConformanceTest, R14_AFullSubscriptionOfCapacityOneTakesOneAtATime) {
-  SKIP_ON_INLINE("has no queue");
   AddReceiver({.capacity = 1}, inbox.Acknowledging());
   PublishMore(200);
   MustDrain();

@@ -52,7 +52,6 @@ TEST_F(RoutingConformanceTest, R6_ServicesReceiveNothingOutsideWhatTheySupport) 
 }
 
 TEST_F(RoutingConformanceTest, R6_MaximumConcurrencyCoversAllSubscriptionsUntilAnswered) {
-  SKIP_ON_INLINE("nothing waits for a place");
   MustRegister({.id = "a", .max_concurrent = 2});
   struct Answers {
     Mutex mutex;
