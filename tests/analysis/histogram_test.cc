@@ -104,7 +104,7 @@ TEST(Histogram, MergesByAddition) {
     (i % 3 == 0 ? a : b).Record(i * i);
     both.Record(i * i);
   }
-  a.Record(INT64_MAX);
+  b.Record(INT64_MAX);
   both.Record(INT64_MAX);
   a.Merge(b);
   EXPECT_EQ(a.counts(), both.counts());

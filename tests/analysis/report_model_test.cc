@@ -134,6 +134,16 @@ TEST(BuildReport, CountsWhatWasNotDeliveredAsSlowerThanAll) {
   EXPECT_THAT(report->cells[0].books[1].losses, HasSubstr("4,800 dropped_queue_full"));
 }
 
+TEST(BuildReport, CountsTheLossesOfTheBaselineAlike) {
+  Runs runs;
+  for (uint32_t block = 1; block <= 12; ++block) {
+    runs.push_back(MakeRun({.block = block, .lost = 400}));
+    runs.push_back(MakeRun({.backend = "daemon:unix", .block = block, .scale = 2}));
+  }
+  const auto report = BuildReport(runs);
+  EXPECT_EQ(Find(report->cells[0], "response_p99_ns").verdict, Verdict::kBetter);
+}
+
 TEST(BuildReport, KeepsInvalidRunsAndNeverUsesThem) {
   Runs runs = Campaign(13, 1.5, "steady", 13);
   Invalidate(runs[1]);
