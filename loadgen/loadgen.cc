@@ -5,6 +5,7 @@
 #include "loadgen/options.h"
 #include "loadgen/receiver.h"
 #include "loadgen/run.h"
+#include "loadgen/trace/record_command.h"
 
 namespace routebench::loadgen {
 namespace {
@@ -28,6 +29,8 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   RunOptions options;
   AddRunFlags(app, options);
   CLI::App* const receive = app.add_subcommand("receive")->group("");
+  RecordOptions record_options;
+  CLI::App* const record = AddRecordCommand(app, record_options);
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -36,6 +39,7 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
     return app.exit(error, out, err) == 0 ? kExitOk : kExitUsage;
   }
   if (receive->parsed()) return RunReceiverProcess(kControlDescriptor);
+  if (record->parsed()) return RunRecordCommand(record_options, err);
   return RunOnce(options, argc, argv, {out, err});
 }
 

@@ -44,8 +44,9 @@ struct FileChange {
 
 // Watches a directory and everything under it, directories made later included: such a one is watched at
 // once, and what it already holds then is reported as created. A race can report an entry twice, never leave
-// one out: what is lost to the kernel's queue limit is reported as a kFileBatch without a path, and the
-// watches are set up anew.
+// out one that stays (what came and went before its new directory was looked into, nobody can know). What is
+// lost to the kernel's queue limit is reported as a kFileBatch without a path, and the watches are set up
+// anew.
 //
 // A move inside the tree is one change. The kernel tells its two halves apart in time, so that a half is
 // held, with all later changes behind it, until its partner comes or kPairingTime is over: then it is a
