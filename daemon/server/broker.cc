@@ -47,6 +47,7 @@ struct Connection {
   asio::posix::stream_descriptor descriptor;
   bool dropped = false;
   bool writing = false;           // polled for room
+  bool watched = false;           // for a stall
   uint64_t written_at_check = 0;  // by the last check for a stall
   bool eager = false;             // was asked to report whenever it is quiet
 };
@@ -86,6 +87,7 @@ class Broker::Loop final : public SessionHost {
   void ReadNext(const ConnectionPtr& connection);
   void OnReadable(const ConnectionPtr& connection);
   void WriteNext(const ConnectionPtr& connection);
+  void WatchForStall(const ConnectionPtr& connection);
   void CheckStall(uint32_t number);
   void WorkOnDirty();
   void Work(const ConnectionPtr& connection);
@@ -97,7 +99,9 @@ class Broker::Loop final : public SessionHost {
   void AddDrainer(Drainer drainer, TimePoint deadline);
   void CheckDrainers();
   void SetEager(bool eager);
-  void Schedule(TimePoint due, absl::AnyInvocable<void()> callback);
+  // By the clock of the events, or by the loop's own: how a peer behaves is a matter of real time.
+  void At(TimePoint due, absl::AnyInvocable<void()> callback);
+  void After(Duration delay, absl::AnyInvocable<void()> callback);
 
   void CloseAll();
   template <typename Call>
@@ -112,7 +116,8 @@ class Broker::Loop final : public SessionHost {
   asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
   std::unique_ptr<transport::UnixListener> listener_;
   asio::posix::stream_descriptor listening_;
-  const std::unique_ptr<Timers> timers_;
+  const std::unique_ptr<Timers> own_timers_;
+  const std::unique_ptr<Timers> event_timers_;
 
   EventStore store_;
   Exchange exchange_;
@@ -138,8 +143,9 @@ Broker::Loop::Loop(BrokerOptions options, std::unique_ptr<transport::UnixListene
     : options_(std::move(options)),
       listener_(std::move(listener)),
       listening_(io_, listener_->descriptor()),
-      timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
-      exchange_(*options_.clock, *timers_),
+      own_timers_(MakeLoopTimers(io_)),
+      event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
+      exchange_(*options_.clock, *event_timers_),
       shared_{exchange_, store_, *this, options_.limits, domain_} {
   AcceptNext();
   thread_ = std::thread([this] { io_.run(); });
@@ -184,7 +190,7 @@ void Broker::Loop::AcceptAll() {
     auto connection = std::make_shared<Connection>(io_, shared_, *std::move(channel), number, pid);
     connections_.emplace(number, connection);
     exchange_.AddPeer(connection->session);
-    Schedule(exchange_.now() + options_.limits.stall_timeout, [this, number] {
+    After(options_.limits.stall_timeout, [this, number] {
       const ConnectionPtr late = Find(number);
       if (late != nullptr && !late->session.established()) {
         Drop(late, {ProtocolError::kHandshakeTimeout, false, "no greeting in time"});
@@ -226,29 +232,36 @@ void Broker::Loop::OnReadable(const ConnectionPtr& connection) {
   } else {
     ReadNext(connection);
   }
-  if (!drainers_.empty()) CheckDrainers();
+  CheckDrainers();
 }
 
 void Broker::Loop::WriteNext(const ConnectionPtr& connection) {
   if (std::exchange(connection->writing, true)) return;
-  connection->written_at_check = connection->session.written();
-  Schedule(exchange_.now() + options_.limits.stall_timeout,
-           [this, number = connection->session.number()] { CheckStall(number); });
+  WatchForStall(connection);
   connection->descriptor.async_wait(asio::posix::stream_descriptor::wait_write,
                                     [this, connection](const error_code& error) {
                                       if (error || connection->dropped) return;
                                       connection->writing = false;
                                       exchange_.UpdateTime();
                                       Work(connection);
+                                      CheckDrainers();
                                     });
+}
+
+// One timer for each connection, however often it has to wait for room.
+void Broker::Loop::WatchForStall(const ConnectionPtr& connection) {
+  if (std::exchange(connection->watched, true)) return;
+  connection->written_at_check = connection->session.written();
+  After(options_.limits.stall_timeout, [this, number = connection->session.number()] { CheckStall(number); });
 }
 
 void Broker::Loop::CheckStall(uint32_t number) {
   const ConnectionPtr connection = Find(number);
-  if (connection == nullptr || !connection->writing) return;
-  if (connection->session.written() == connection->written_at_check) {
-    Drop(connection, {ProtocolError::kStalled, false, "did not read what waits for it"});
-  }
+  if (connection == nullptr) return;
+  connection->watched = false;
+  if (!connection->writing) return;
+  if (connection->session.written() != connection->written_at_check) return WatchForStall(connection);
+  Drop(connection, {ProtocolError::kStalled, false, "did not read what waits for it"});
 }
 
 void Broker::Loop::OnDirty(Session& session) {
@@ -265,6 +278,7 @@ void Broker::Loop::WorkOnDirty() {
     if (const auto it = connections_.find(number); it != connections_.end()) Work(ConnectionPtr(it->second));
   }
   working_.clear();
+  CheckDrainers();
 }
 
 void Broker::Loop::Work(const ConnectionPtr& connection) {
@@ -298,16 +312,24 @@ void Broker::Loop::Drop(const ConnectionPtr& connection, const Session::End& end
   connection->descriptor.release();
   connections_.erase(session.number());
   for (auto it = inquiries_.begin(); it != inquiries_.end();) Answered((it++)->first, session.number());
-  if (!drainers_.empty()) CheckDrainers();
+  CheckDrainers();
 }
 
 // ---- Questions
 
-void Broker::Loop::Schedule(TimePoint due, absl::AnyInvocable<void()> callback) {
-  timers_->Schedule(due, [this, callback = std::move(callback)]() mutable {
+void Broker::Loop::At(TimePoint due, absl::AnyInvocable<void()> callback) {
+  event_timers_->Schedule(due, [this, callback = std::move(callback)]() mutable {
     exchange_.UpdateTime();
     callback();
   });
+}
+
+void Broker::Loop::After(Duration delay, absl::AnyInvocable<void()> callback) {
+  own_timers_->Schedule(std::chrono::steady_clock::now() + delay,
+                        [this, callback = std::move(callback)]() mutable {
+                          exchange_.UpdateTime();
+                          callback();
+                        });
 }
 
 void Broker::Loop::Inquire(std::function<void()> done) {
@@ -321,7 +343,7 @@ void Broker::Loop::Inquire(std::function<void()> done) {
   if (inquiry.missing.empty()) return done();
   inquiry.done = std::move(done);
   inquiries_.emplace(number, std::move(inquiry));
-  Schedule(exchange_.now() + kInquiryTimeout, [this, number] {
+  After(kInquiryTimeout, [this, number] {
     const auto late = inquiries_.find(number);
     if (late == inquiries_.end()) return;
     const auto finish = std::move(late->second.done);
@@ -371,7 +393,7 @@ void Broker::Loop::AddDrainer(Drainer drainer, TimePoint deadline) {
   const uint64_t number = ++last_drainer_;
   drainers_.emplace(number, std::move(drainer));
   SetEager(true);
-  Schedule(deadline, [this, number] {
+  At(deadline, [this, number] {
     const auto late = drainers_.find(number);
     if (late == drainers_.end()) return;
     const auto done = std::move(late->second.done);
@@ -382,6 +404,7 @@ void Broker::Loop::AddDrainer(Drainer drainer, TimePoint deadline) {
 }
 
 void Broker::Loop::CheckDrainers() {
+  if (drainers_.empty()) return;
   for (auto it = drainers_.begin(); it != drainers_.end();) {
     if (!it->second.quiet()) {
       ++it;
