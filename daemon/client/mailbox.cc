@@ -30,11 +30,7 @@ bool Mailbox::OnDelivery(const wire::EventView& view, const SharedAttributes* in
 }
 
 const Event* Mailbox::Prepare(delivery::Parcel& parcel, size_t lane) {
-  auto& wire_parcel = static_cast<WireParcel&>(parcel);
-  if (wire_parcel.LeaveMailbox()) {
-    MutexLock lock(report_mutex_);
-    ++left_;
-  }
+  const auto& wire_parcel = static_cast<const WireParcel&>(parcel);
   const EncodedHeader& header = wire_parcel.encoded();
   if (Crc32c(wire_parcel.body()) != header.body_crc32c) return nullptr;
   Desk& desk = desks_[lane];
@@ -45,9 +41,10 @@ const Event* Mailbox::Prepare(delivery::Parcel& parcel, size_t lane) {
   return &desk.event;
 }
 
-void Mailbox::OnHanded() {
+void Mailbox::OnHanded(delivery::Parcel& parcel) {
   {
     MutexLock lock(report_mutex_);
+    if (static_cast<WireParcel&>(parcel).LeaveMailbox()) ++left_;
     if (left_ - reported_ < report_every_) return;
   }
   Report();

@@ -48,7 +48,7 @@ class Mailbox final : public dispatch::Subscriber {
 
  protected:
   const Event* Prepare(delivery::Parcel& parcel, size_t lane) override;
-  void OnHanded() override;
+  void OnHanded(delivery::Parcel& parcel) override;
   void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) override;
   void OnQuiet() override;
 

@@ -423,7 +423,7 @@ bool Subscriber::Hand(Lane& lane, const ParcelPtr& parcel) {
   }
   if (expired) return SettleHanded(lane, *parcel, Outcome::kExpired);
   if (event == nullptr) return SettleHanded(lane, *parcel, Outcome::kDroppedCorrupt);
-  OnHanded();
+  OnHanded(*parcel);
   Handing handing(*this, *event);
   return Conclude(lane, parcel, CallHandler(handing), handing.deferred());
 }

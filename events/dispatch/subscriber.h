@@ -77,12 +77,13 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
 
  protected:
   // The typed event in a parcel, to stay valid until the handler has returned; null when its bytes do not
-  // make one (kDroppedCorrupt). Comes right before the handler: from here on the event takes no place.
+  // make one (kDroppedCorrupt). Comes right before the handler.
   // Handlers that run at once have different lanes (0 <= lane < concurrency), one lane never runs
   // concurrently with itself: decode into storage of the lane.
   virtual const Event* Prepare(delivery::Parcel& parcel, size_t lane) = 0;
-  // The handler is about to run for the event that Prepare returned.
-  virtual void OnHanded() {}
+  // The handler is about to run for the event that Prepare returned. Its place is free already: an owner that
+  // lends credit may say so from here on, but not in Prepare.
+  virtual void OnHanded(delivery::Parcel& /*parcel*/) {}
   // An event has its outcome. Not under a lock. kDelivered only where report_delivered_ was set. An event
   // that ends without Prepare frees its place here: an owner that lends credit counts both.
   virtual void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) = 0;
