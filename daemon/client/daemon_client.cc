@@ -521,7 +521,8 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
   outbox_->StopPublishing();
   const absl::Status drained = deadline > Duration::zero() ? Drain(deadline, true) : absl::OkStatus();
   closing_.store(true);
-  for (const auto& mailbox : TakeMailboxes(nullptr)) mailbox->End(Outcome::kDroppedClosed);
+  const auto mailboxes = TakeMailboxes(nullptr);
+  for (const auto& mailbox : mailboxes) mailbox->End(Outcome::kDroppedClosed);
   wire::ClientControl control;
   control.mutable_goodbye();
   outbox_->SendControl(control);
@@ -533,6 +534,7 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
   }
   channel_->Shutdown();
   pool.Stop(std::max(Duration::zero(), Duration(end - options_.clock->Now())));
+  for (const auto& mailbox : mailboxes) mailbox->Abandon();
   calls_->FailAll("the client is closed");
   outcomes_->Deliver();
   mailboxes_.clear();  // nobody reads any more

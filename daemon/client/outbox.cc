@@ -9,9 +9,10 @@
 namespace routebench::daemon {
 namespace {
 
-// A publisher that comes back sooner than this after a write is in a loop: a system call for each of its events would
-// cost several times the event. What it appends is then written by a thread of the pool, which takes all that has
-// gathered while it woke up and while it wrote. A lone event never waits for another thread.
+// A publisher that comes back sooner than this after a write is in a loop: a system call for each of its
+// events would cost several times the event. What it appends is then written by a thread of the pool, which
+// takes all that has gathered while it woke up and while it wrote. A lone event never waits for another
+// thread.
 constexpr Duration kInARow = std::chrono::microseconds(10);
 
 }  // namespace
