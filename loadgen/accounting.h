@@ -5,10 +5,10 @@
 #include <optional>
 
 #include "analysis/record/run_record.h"
-#include "receiver.pb.h"
 #include "events/outcome.h"
 #include "loadgen/publisher.h"
 #include "loadgen/workload/schedule.h"
+#include "receiver.pb.h"
 
 namespace routebench::loadgen {
 

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "coordinator/data_coordinator.h"
+#include "coordinator/inline_router.h"
 #include "daemon/client/daemon_client.h"
 #include "loadgen/null_router.h"
 
@@ -44,6 +45,7 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend,
                                                      const std::string& peer_name, RouterOptions options) {
   if (backend == "null") return std::make_unique<InProcess<NullRouter>>();
   if (backend == "coordinator") return std::make_unique<InProcess<DataCoordinator>>(std::move(options));
+  if (backend == "coordinator:inline") return std::make_unique<InProcess<InlineRouter>>(std::move(options));
   if (backend == "daemon:unix") {
     auto client =
         DaemonClient::Connect({.socket_path = endpoint, .name = peer_name, .router = std::move(options)});

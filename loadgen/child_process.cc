@@ -18,13 +18,17 @@ namespace {
 
 constexpr int kInherited = 3;
 
-[[noreturn]] void Execute(const std::vector<char*>& arguments, int inherited, pid_t parent) {
+[[noreturn]] void Execute(const std::vector<char*>& arguments, int inherited, int output, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // the parent died before the line above
   signal(SIGINT, SIG_IGN);
   sigset_t none;
   sigemptyset(&none);
   sigprocmask(SIG_SETMASK, &none, nullptr);
+  if (output >= 0) {
+    dup2(output, STDOUT_FILENO);
+    dup2(output, STDERR_FILENO);
+  }
   if (inherited == kInherited) {
     fcntl(inherited, F_SETFD, 0);
   } else if (inherited >= 0) {
@@ -42,14 +46,14 @@ void Descriptor::Reset() {
 }
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& arguments,
-                                                                  int inherited) {
+                                                                  int inherited, int output) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return absl::UnavailableError(absl::StrCat("cannot start a process: ", std::strerror(errno)));
-  if (pid == 0) Execute(pointers, inherited, parent);
+  if (pid == 0) Execute(pointers, inherited, output, parent);
   return std::unique_ptr<ChildProcess>(new ChildProcess(pid));
 }
 
@@ -74,6 +78,11 @@ std::optional<std::string> ChildProcess::Ended() {
   if (!Reap(false)) return std::nullopt;
   if (WIFSIGNALED(*status_)) return absl::StrCat("was killed by signal ", WTERMSIG(*status_));
   return absl::StrCat("exited with code ", WEXITSTATUS(*status_));
+}
+
+std::optional<int> ChildProcess::exit_code() const {
+  if (!status_.has_value() || !WIFEXITED(*status_)) return std::nullopt;
+  return WEXITSTATUS(*status_);
 }
 
 bool ChildProcess::AwaitEnd(Duration patience) {

@@ -42,8 +42,9 @@ class ChildProcess {
   // Starts `arguments[0]`. The child keeps the standard streams and `inherited`, which appears there as
   // descriptor 3; it is killed by the kernel when the calling thread ends, so call it from the main thread.
   // The child ignores SIGINT: a Ctrl-C reaches it as what its parent then does.
+  // Where `output` is not negative, standard output and error go there instead.
   static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(const std::vector<std::string>& arguments,
-                                                             int inherited);
+                                                             int inherited, int output = -1);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;
@@ -51,6 +52,8 @@ class ChildProcess {
   pid_t pid() const { return pid_; }
   // How it ended, as a clause ("exited with code 1", "was killed by signal 9"), or nothing while it runs.
   std::optional<std::string> Ended();
+  // After Ended: its exit code, or nothing where a signal ended it.
+  std::optional<int> exit_code() const;
   // Waits for it to end by itself; false when it has not after `patience`.
   bool AwaitEnd(Duration patience);
   // SIGTERM, then SIGKILL after `patience`. True when it ended by itself.

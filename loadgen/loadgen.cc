@@ -1,7 +1,10 @@
 #include "loadgen/loadgen.h"
 
+#include <unistd.h>
+
 #include <ostream>
 
+#include "loadgen/campaign/campaign.h"
 #include "loadgen/options.h"
 #include "loadgen/receiver.h"
 #include "loadgen/run.h"
@@ -31,6 +34,8 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   CLI::App* const receive = app.add_subcommand("receive")->group("");
   RecordOptions record_options;
   CLI::App* const record = AddRecordCommand(app, record_options);
+  CampaignOptions campaign_options;
+  CLI::App* const campaign = AddCampaignCommand(app, campaign_options);
   app.require_subcommand(0, 1);
   try {
     app.parse(argc, argv);
@@ -40,6 +45,10 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   }
   if (receive->parsed()) return RunReceiverProcess(kControlDescriptor);
   if (record->parsed()) return RunRecordCommand(record_options, err);
+  if (campaign->parsed()) {
+    campaign_options.progress = isatty(STDERR_FILENO) == 1;
+    return RunCampaign(campaign_options, out, err);
+  }
   return RunOnce(options, argc, argv, {out, err});
 }
 

@@ -8,12 +8,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "analysis/record/run_record.h"
-#include "receiver.pb.h"
 #include "events/router.h"
 #include "loadgen/backend_factory.h"
 #include "loadgen/child_process.h"
 #include "loadgen/probe.h"
 #include "loadgen/workload/schedule.h"
+#include "receiver.pb.h"
 
 namespace routebench::loadgen {
 

@@ -4,16 +4,10 @@
 
 #include <iosfwd>
 
+#include "loadgen/exit_codes.h"
 #include "loadgen/options.h"
 
 namespace routebench::loadgen {
-
-// Exit codes of the design, shared by all executables.
-inline constexpr int kExitOk = 0;
-inline constexpr int kExitError = 1;
-inline constexpr int kExitInvalid = 4;
-inline constexpr int kExitUsage = 64;
-inline constexpr int kExitInterrupted = 130;
 
 struct Streams {
   std::ostream& out;  // the answer
