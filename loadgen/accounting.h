@@ -14,9 +14,8 @@ namespace routebench::loadgen {
 
 // Brings the sides together into the record: its cells and its books. `statistics` is the router's view after
 // the drain (absent when it could not be had).
-void Account(const record::RunPlan& plan, const Schedule& schedule, const OfferResults& offers,
-             const ReceiverReport& arrivals, const std::optional<RouterStatistics>& statistics,
-             record::RunRecord& record);
+void Account(const Schedule& schedule, const OfferResults& offers, const ReceiverReport& arrivals,
+             const std::optional<RouterStatistics>& statistics, record::RunRecord& record);
 
 }  // namespace routebench::loadgen
 

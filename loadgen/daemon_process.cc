@@ -86,6 +86,10 @@ absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(const std::s
 
 DaemonProcess::~DaemonProcess() {
   if (process_ != nullptr) process_->Stop(kStopPatience);
+  RemoveFiles();
+}
+
+void DaemonProcess::RemoveFiles() {
   std::error_code error;
   std::filesystem::remove_all(directory_, error);
 }

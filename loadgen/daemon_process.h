@@ -28,6 +28,9 @@ class DaemonProcess {
 
   const std::string& endpoint() const { return endpoint_; }
   pid_t pid() const { return process_->pid(); }
+  // Removes the socket and its directory. Call it once everybody has connected: then nothing stays in the
+  // file system, however this process ends.
+  void RemoveFiles();
   // Why it no longer serves, or empty.
   std::string Trouble();
 

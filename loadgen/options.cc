@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "events/payloads/sample.h"
 #include "loadgen/workload/quantities.h"
 #include "loadgen/workload/services.h"
 
@@ -73,6 +74,21 @@ void SetMix(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
   }
 }
 
+// Every kind that the mix may draw must have bodies of these sizes.
+void RequireReachable(const record::RunPlan& plan, const SizeRange& sizes, Reader& reader) {
+  KindSet mixed;
+  for (const record::ShareOfKind& share : plan.mix())
+    mixed = mixed | KindSet::Of(*ParseCategory(share.category()));
+  size_t smallest = 0;
+  for (size_t k = 0; k < kKindCount; ++k) {
+    const auto kind = static_cast<EventKind>(k);
+    if (mixed.Contains(kind)) smallest = std::max(smallest, SmallestSample(kind));
+  }
+  reader.Require(sizes.min >= smallest, absl::StrCat("--payload: at least ", smallest,
+                                                     "B: smaller bodies are not "
+                                                     "possible for every kind in the mix"));
+}
+
 void SetLoad(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
   std::optional<Level> level;
   if (!options.level.empty()) {
@@ -103,11 +119,31 @@ void SetLoad(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
           ? reader.Take("--payload", ParseSizeRange(*options.payload), SizeRange{payload, payload})
           : SizeRange{payload, payload};
   reader.Require(sizes.max <= kMaxPayload, absl::StrCat("--payload: at most ", FormatSize(kMaxPayload)));
+  if (reader.status().ok()) RequireReachable(plan, sizes, reader);
   plan.set_payload_min_bytes(sizes.min);
   plan.set_payload_max_bytes(sizes.max);
   const uint32_t services = options.services.value_or(level.has_value() ? level->services : kDefaultServices);
   reader.Require(services >= 1 && services <= 10'000, "--services: 1 to 10000");
   if (reader.status().ok()) PlanServices(services, plan);
+}
+
+// A trace decides all of this itself.
+void RefusePatternFlags(const RunOptions& options, Reader& reader) {
+  const struct {
+    const char* flag;
+    bool given;
+  } flags[] = {
+      {"--pattern", options.pattern != "steady"}, {"--level", !options.level.empty()},
+      {"--rate", options.rate.has_value()},       {"--duration", options.duration.has_value()},
+      {"--warmup", options.warmup.has_value()},   {"--events", options.events.has_value()},
+      {"--payload", options.payload.has_value()}, {"--mix", !options.mix.empty()},
+      {"--arrivals", options.arrivals != "even"}, {"--outstanding", options.outstanding > 0},
+  };
+  for (const auto& flag : flags) {
+    reader.Require(!flag.given, absl::StrCat(flag.flag,
+                                             " does not go with --replay: the trace has its own load, and "
+                                             "--speed changes its pace"));
+  }
 }
 
 // A shape flag that no part of the pattern reads would be ignored in silence.
@@ -197,6 +233,8 @@ absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
   reader.Fail(OneOf("--pattern", options.pattern, Patterns()));
   reader.Fail(OneOf("--arrivals", options.arrivals, {"even", "poisson"}));
   reader.Fail(OneOf("--pacer", options.pacer, {"sleep", "spin"}));
+  reader.Require(options.outstanding == 0 || options.backend != "null",
+                 "--outstanding needs a backend that delivers, not null");
   reader.Require(options.publishers >= 1 && options.publishers <= 1024, "--publishers: 1 to 1024");
   reader.Require(options.handler_threads >= 1 && options.handler_threads <= 256,
                  "--handler-threads: 1 to 256");
@@ -218,6 +256,7 @@ absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
   SetShape(options, reader, plan);
   SetSubscription(options, reader, plan);
   if (!options.replay.empty()) {
+    RefusePatternFlags(options, reader);
     plan.set_pattern("replay");
     plan.set_trace(options.replay);
     plan.set_speed(reader.Take("--speed", ParseSpeed(options.speed), 1.0));

@@ -30,17 +30,48 @@ struct alignas(128) Probes::Recorder {
   uint64_t digest = 0;  // of everything read, so that the reading cannot be left out
 };
 
-struct Probes::Order {
-  explicit Order(size_t publishers) : last(publishers) {}
-  std::vector<uint64_t> last;  // sequence by publisher
+// Like the window against replays of RFC 4303, appendix A2.
+class Probes::Order {
+ public:
+  Order(size_t publishers, QueueOrder order)
+      : streams_of_each_(order == QueueOrder::kPriority ? kPriorityCount : 1),
+        streams_(publishers * streams_of_each_) {}
+
+  void Note(size_t publisher, const EventHeader& header, ArrivalResults& results) {
+    const size_t stream = streams_of_each_ == 1 ? 0 : static_cast<size_t>(header.priority);
+    Stream& seen = streams_[publisher * streams_of_each_ + stream];
+    if (header.sequence > seen.last) {
+      const uint64_t step = header.sequence - seen.last;
+      seen.recent = step < kWindow ? seen.recent << step | 1 : 1;
+      seen.last = header.sequence;
+      return;
+    }
+    const uint64_t back = seen.last - header.sequence;
+    const uint64_t bit = back < kWindow ? uint64_t{1} << back : 0;
+    ++((seen.recent & bit) != 0 ? results.duplicates : results.out_of_order);
+    seen.recent |= bit;
+  }
+
+ private:
+  static constexpr uint64_t kWindow = 64;
+  struct Stream {
+    uint64_t last = 0;
+    uint64_t recent = 0;  // bit b: `last - b` has been seen
+  };
+  const size_t streams_of_each_;  // publisher
+  std::vector<Stream> streams_;
 };
 
-Probes::Probes(const Schedule& schedule, uint32_t publishers, const Clock& clock)
+Probes::Probes(const Schedule& schedule, uint32_t publishers, QueueOrder order, uint32_t threads,
+               const Clock& clock)
     : run_(next_run.fetch_add(1)),
       clock_(clock),
+      order_(order),
       phase_count_(schedule.phases.size()),
       phase_of_(publishers) {
   for (const PlannedEvent& planned : schedule.events) phase_of_[planned.publisher].push_back(planned.phase);
+  MutexLock lock(mutex_);
+  for (uint32_t i = 0; i < threads; ++i) recorders_.push_back(std::make_unique<Recorder>(phase_count_));
 }
 
 Probes::~Probes() = default;
@@ -50,7 +81,8 @@ Probes::Recorder& Probes::ForThisThread() {
   thread_local Recorder* recorder = nullptr;
   if (of_run != run_) {
     MutexLock lock(mutex_);
-    recorder = recorders_.emplace_back(std::make_unique<Recorder>(phase_count_)).get();
+    if (taken_ == recorders_.size()) recorders_.push_back(std::make_unique<Recorder>(phase_count_));
+    recorder = recorders_[taken_++].get();
     of_run = run_;
   }
   return *recorder;
@@ -58,7 +90,7 @@ Probes::Recorder& Probes::ForThisThread() {
 
 Handler Probes::MakeHandler() {
   MutexLock lock(mutex_);
-  Order* const order = orders_.emplace_back(std::make_unique<Order>(phase_of_.size())).get();
+  Order* const order = orders_.emplace_back(std::make_unique<Order>(phase_of_.size(), order_)).get();
   return [this, order](Delivery& delivery) { return OnEvent(*order, delivery.event()); };
 }
 
@@ -74,12 +106,7 @@ Verdict Probes::OnEvent(Order& order, const Event& event) {
     ++results.foreign;
     return Verdict::kAck;
   }
-  uint64_t& last = order.last[publisher];
-  if (header.sequence <= last) {
-    ++(header.sequence == last ? results.duplicates : results.out_of_order);
-  } else {
-    last = header.sequence;
-  }
+  order.Note(publisher, header, results);
   ArrivalCell& cell = results.cells.At(phase_of_[publisher][header.sequence - 1], CategoryOf(header.kind));
   ++cell.delivered;
   cell.response.Record((now - header.due).count());

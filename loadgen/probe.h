@@ -30,21 +30,24 @@ struct ArrivalResults {
   explicit ArrivalResults(size_t phases) : cells(phases) {}
   Cells<ArrivalCell> cells;
   uint64_t delivered = 0;
-  uint64_t out_of_order = 0;  // a sequence below one that this subscription has seen from the same publisher
-  uint64_t duplicates = 0;    // the sequence seen last, once more
-  uint64_t foreign = 0;       // not an event of this run's schedule
+  // A sequence below one that this subscription has seen from the same publisher (with priority order: of the
+  // same priority), never seen before as far back as the last 64 numbers tell.
+  uint64_t out_of_order = 0;
+  uint64_t duplicates = 0;  // one of those 64, once more
+  uint64_t foreign = 0;     // not an event of this run's schedule
 
   void Merge(const ArrivalResults& other);
 };
 
 // Makes the handlers of a run and merges what they recorded. Each thread that runs handlers records into
-// storage of its own, so that nothing is shared while the run lasts. Recording allocates nothing after a
-// thread's first event.
+// storage of its own, so that nothing is shared while the run lasts. Recording allocates nothing for the
+// first `threads` threads.
 class Probes {
  public:
-  // `publishers` as in the plan. The schedule says which phase a sequence belongs to; it is copied as far as
-  // needed.
-  Probes(const Schedule& schedule, uint32_t publishers, const Clock& clock);
+  // `publishers`, `order` and `threads` as in the plan. The schedule says which phase a sequence belongs to;
+  // it is copied as far as needed.
+  Probes(const Schedule& schedule, uint32_t publishers, QueueOrder order, uint32_t threads,
+         const Clock& clock);
   ~Probes();
 
   // A handler for one subscription; refers to this object, which must outlive it.
@@ -57,16 +60,18 @@ class Probes {
 
  private:
   struct Recorder;  // one thread's
-  struct Order;     // one subscription's view of the publishers
+  class Order;      // one subscription's view of the publishers
   Recorder& ForThisThread();
   Verdict OnEvent(Order& order, const Event& event);
 
   const uint64_t run_;  // tells this object's recorders from those of an earlier one at the same address
   const Clock& clock_;
+  const QueueOrder order_;
   const size_t phase_count_;
   std::vector<std::vector<uint8_t>> phase_of_;  // by publisher and sequence
   mutable Mutex mutex_;
   std::deque<std::unique_ptr<Recorder>> recorders_ ABSL_GUARDED_BY(mutex_);
+  size_t taken_ ABSL_GUARDED_BY(mutex_) = 0;  // of the recorders, by threads
   std::deque<std::unique_ptr<Order>> orders_ ABSL_GUARDED_BY(mutex_);
 };
 

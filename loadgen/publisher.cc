@@ -6,13 +6,16 @@ namespace routebench::loadgen {
 
 void OfferCell::Merge(const OfferCell& other) {
   offered += other.offered;
-  accepted += other.accepted;
+  expected += other.expected;
   self_lag.Merge(other.self_lag);
   blocked.Merge(other.blocked);
 }
 
 void OfferResults::Merge(const OfferResults& other) {
   cells.Merge(other.cells);
+  for (size_t i = 0; i < lateness.size(); ++i) lateness[i].Merge(other.lateness[i]);
+  accepted_deliveries += other.accepted_deliveries;
+  accepted_unrouted += other.accepted_unrouted;
   for (size_t i = 0; i < kPublishResultCount; ++i) answers[i] += other.answers[i];
   clock_ran_backwards = clock_ran_backwards || other.clock_ran_backwards;
 }
@@ -43,7 +46,7 @@ uint32_t Publisher::OutcomesOf(EventKind kind) const {
 
 void Publisher::Run(TimePoint start, const std::atomic<bool>& stop) {
   pacer_.WaitUntil(start, stop);
-  TimePoint previous_return = start;
+  previous_return_ = own_clock_ = start;
   for (const uint32_t index : own_) {
     if (stop.load(std::memory_order_relaxed)) return;
     const PlannedEvent& planned = schedule_.events[index];
@@ -55,13 +58,12 @@ void Publisher::Run(TimePoint start, const std::atomic<bool>& stop) {
       outstanding_->Acquire(OutcomesOf(planned.kind));
       due = clock_.Now();
     }
-    previous_return = Offer(planned, events_[corpus_.EventOf(index)], due, previous_return);
+    Offer(planned, events_[corpus_.EventOf(index)], due);
     sent_.store(sequence_, std::memory_order_relaxed);
   }
 }
 
-TimePoint Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due,
-                           TimePoint previous_return) {
+void Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due) {
   const TimePoint begin = clock_.Now();
   event.header.id = ids_.Next();
   event.header.sequence = ++sequence_;
@@ -72,17 +74,24 @@ TimePoint Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint 
   const PublishResult answer = router_.Publish(event);
   const TimePoint end = clock_.Now();
 
-  if (outstanding_ != nullptr && answer != PublishResult::kAccepted)
+  const uint32_t receivers = receivers_[static_cast<size_t>(planned.kind)];
+  if (answer == PublishResult::kAccepted) {
+    results_.accepted_deliveries += receivers;
+    results_.accepted_unrouted += receivers == 0 ? 1 : 0;
+  } else if (outstanding_ != nullptr) {
     outstanding_->GiveBack(OutcomesOf(planned.kind));
-
+  }
+  const Duration self_lag = begin - std::max(due, previous_return_);
+  own_clock_ = std::max(due, own_clock_) + self_lag;
   OfferCell& cell = results_.cells.At(planned.phase, CategoryOf(planned.kind));
   ++cell.offered;
-  cell.accepted += answer == PublishResult::kAccepted ? 1 : 0;
-  cell.self_lag.Record((begin - std::max(due, previous_return)).count());
+  cell.expected += receivers;
+  cell.self_lag.Record(self_lag.count());
   cell.blocked.Record((end - begin).count());
+  results_.lateness[planned.phase].Record((own_clock_ - due).count());
   ++results_.answers[static_cast<size_t>(answer)];
-  results_.clock_ran_backwards |= end < begin || begin < previous_return;
-  return end;
+  results_.clock_ran_backwards |= end < begin || begin < previous_return_;
+  previous_return_ = end;
 }
 
 }  // namespace routebench::loadgen

@@ -21,8 +21,8 @@ namespace routebench::loadgen {
 
 // What publishing came to, for one phase and category. Nanoseconds.
 struct OfferCell {
-  uint64_t offered = 0;  // events due, refused ones included
-  uint64_t accepted = 0;
+  uint64_t offered = 0;   // events due, refused ones included
+  uint64_t expected = 0;  // deliveries that the offered ones amount to
   record::Histogram
       self_lag;  // start of the call minus the later of the due time and the return of the previous call
   record::Histogram blocked;  // inside Publish
@@ -31,8 +31,14 @@ struct OfferCell {
 };
 
 struct OfferResults {
-  explicit OfferResults(size_t phases) : cells(phases) {}
+  explicit OfferResults(size_t phases) : cells(phases), lateness(phases) {}
   Cells<OfferCell> cells;
+  // By phase: how late the events would have been sent by a generator whose calls of Publish took no time.
+  // Unlike the self-lag of one event it shows a stall in every event that was due meanwhile, and a load that
+  // the generator cannot offer in all of them.
+  std::vector<record::Histogram> lateness;
+  uint64_t accepted_deliveries = 0;  // that the accepted events amount to
+  uint64_t accepted_unrouted = 0;    // accepted events that nobody receives
   std::array<uint64_t, kPublishResultCount> answers{};
   bool clock_ran_backwards = false;
 
@@ -55,7 +61,7 @@ class Publisher {
   const OfferResults& results() const { return results_; }
 
  private:
-  TimePoint Offer(const PlannedEvent& planned, Event& event, TimePoint due, TimePoint previous_return);
+  void Offer(const PlannedEvent& planned, Event& event, TimePoint due);
   uint32_t OutcomesOf(EventKind kind) const;
 
   EventRouter& router_;
@@ -70,6 +76,8 @@ class Publisher {
   std::vector<Event> events_;  // own copies of the corpus, to stamp
   EventIdGenerator ids_;
   uint64_t sequence_ = 0;
+  TimePoint previous_return_;
+  TimePoint own_clock_;  // where sending would be if Publish took no time
   std::atomic<uint64_t> sent_{0};
   OfferResults results_;
 };

@@ -29,6 +29,10 @@ FullPolicy PolicyOf(const std::string& name) {
   return FullPolicy::kBlock;
 }
 
+QueueOrder OrderOf(const record::RunPlan& plan) {
+  return plan.subscription().order() == "priority" ? QueueOrder::kPriority : QueueOrder::kFifo;
+}
+
 SubscriptionSpec SpecOf(const record::RunPlan& plan, const record::ServicePlan& service) {
   const record::SubscriptionPlan& subscription = plan.subscription();
   SubscriptionSpec spec;
@@ -37,7 +41,7 @@ SubscriptionSpec SpecOf(const record::RunPlan& plan, const record::ServicePlan& 
   spec.capacity = subscription.capacity();
   spec.full_policy = PolicyOf(subscription.full_policy());
   spec.block_deadline = Duration(static_cast<int64_t>(subscription.block_deadline_ns()));
-  spec.order = subscription.order() == "priority" ? QueueOrder::kPriority : QueueOrder::kFifo;
+  spec.order = OrderOf(plan);
   spec.concurrency = subscription.concurrency();
   return spec;
 }
@@ -48,7 +52,7 @@ class LocalReceiver final : public Receiver {
       : backend_(backend),
         plan_(plan),
         schedule_(schedule),
-        probes_(schedule, plan.publishers(), Clock::System()) {}
+        probes_(schedule, plan.publishers(), OrderOf(plan), plan.handler_threads(), Clock::System()) {}
 
   ~LocalReceiver() override { EndSubscriptions().IgnoreError(); }
 

@@ -1,8 +1,10 @@
 #include "loadgen/run.h"
 
 #include <google/protobuf/util/json_util.h>
+#include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <deque>
@@ -35,7 +37,7 @@ namespace {
 constexpr Duration kLeadTime = std::chrono::milliseconds(50);  // from "all is ready" to the first due time
 constexpr Duration kTick = std::chrono::milliseconds(100);
 constexpr Duration kDrainPatience = std::chrono::seconds(60);
-constexpr Duration kClosePatience = std::chrono::seconds(5);
+constexpr Duration kInterruptedPatience = std::chrono::seconds(1);
 
 // Everything that a run starts, in the order in which it is started; destroyed in the reverse one.
 struct Stage {
@@ -104,6 +106,7 @@ absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, 
   }
   if (!receiver.ok()) return receiver.status();
   stage.receiver = *std::move(receiver);
+  if (stage.daemon != nullptr) stage.daemon->RemoveFiles();
   return absl::OkStatus();
 }
 
@@ -116,7 +119,7 @@ class Fleet {
       pacers_.push_back(MakePacer(plan.pacer()).value());  // the name was checked with the options
       publishers_.emplace_back(stage.publishing->router(), schedule, corpus, static_cast<uint16_t>(i),
                                *pacers_.back(), Clock::System(), stage.outstanding.get(),
-                               ReceiversByKind(plan));
+                               Delivers(plan.backend()) ? ReceiversByKind(plan) : ReceiverCounts());
     }
   }
   ~Fleet() { Stop(); }
@@ -197,9 +200,8 @@ class Measurement {
     absl::Status status = Watch(fleet, start);
     fleet.Stop();
     const TimePoint published = Clock::System().Now();
+    const absl::Status drained = Drain();
     record.set_interrupted(interrupt_.flag().load());
-    const absl::Status drained =
-        stage_.publishing->router().Drain(record.interrupted() ? kClosePatience : kDrainPatience);
     record.set_drain_ns(static_cast<uint64_t>((Clock::System().Now() - published).count()));
     if (after_.has_value()) AddUsage(stage_, *before_, *after_, record);
     std::optional<RouterStatistics> statistics;
@@ -209,7 +211,7 @@ class Measurement {
     }
     const absl::StatusOr<ReceiverReport> report = stage_.receiver->Finish();
     const OfferResults offers = fleet.Results(schedule_.phases.size());
-    Account(plan_, schedule_, offers, report.ok() ? *report : ReceiverReport(), statistics, record);
+    Account(schedule_, offers, report.ok() ? *report : ReceiverReport(), statistics, record);
     AddWire(report, record);
     record.set_measured_ns(plan_.duration_ns());
     JudgeRun(schedule_, offers, report.ok() ? report->foreign() : 0, record);
@@ -241,6 +243,20 @@ class Measurement {
     return absl::OkStatus();
   }
 
+  // Waits for what is in flight, and no longer than an impatient user or a dead receiver lets it.
+  absl::Status Drain() {
+    TimePoint deadline = Clock::System().Now() + kDrainPatience;
+    for (;;) {
+      const absl::Status status = stage_.publishing->router().Drain(kTick);
+      if (!absl::IsDeadlineExceeded(status)) return status;
+      if (const std::string trouble = stage_.Trouble(); !trouble.empty())
+        return absl::UnavailableError(trouble);
+      const TimePoint now = Clock::System().Now();
+      if (now >= deadline) return status;
+      if (interrupt_.WaitFor(Duration::zero())) deadline = std::min(deadline, now + kInterruptedPatience);
+    }
+  }
+
   void AddWire(const absl::StatusOr<ReceiverReport>& report, record::RunRecord& record) {
     const auto bytes = stage_.publishing->wire_bytes();
     if (!bytes.has_value() || !report.ok()) return;
@@ -262,6 +278,10 @@ int Fail(Streams& streams, int code, const absl::Status& status) {
   return code;
 }
 
+absl::Status OutputLost() {
+  return absl::UnavailableError("cannot write to standard output: it is full or closed");
+}
+
 absl::Status ReadCampaignPlace(const RunOptions& options, record::RunRecord& record) {
   if (options.campaign_place.empty()) return absl::OkStatus();
   const auto status =
@@ -279,6 +299,7 @@ int Finish(const RunOptions& options, const absl::Status& status, const record::
     }
   }
   PrintRun(record, options.json, streams.out);
+  if (!streams.out.good()) return Fail(streams, kExitError, OutputLost());
   if (record.interrupted()) return kExitInterrupted;
   if (!status.ok()) streams.err << "loadgen: the run is invalid: " << std::string(status.message()) << "\n";
   for (const record::Gate& gate : record.gates()) {
@@ -286,6 +307,18 @@ int Finish(const RunOptions& options, const absl::Status& status, const record::
       streams.err << "loadgen: the run is invalid: " << gate.name() << ": " << gate.finding() << "\n";
   }
   return status.ok() && IsValid(record) ? kExitOk : kExitInvalid;
+}
+
+// Starts everything, measures, and has stopped everything on return. `started` is left false where it never
+// came to a measurement.
+absl::Status RunOnStage(const RunOptions& options, const Input& input, Interrupt& interrupt, Streams& streams,
+                        record::RunRecord& record, bool& started) {
+  Stage stage;
+  if (absl::Status status = StartStage(options, record.plan(), input.schedule, stage); !status.ok())
+    return status;
+  started = true;
+  ProgressLine progress(streams.err, options.quiet);
+  return Measurement(record.plan(), input.schedule, stage, interrupt, progress).Run(input.corpus, record);
 }
 
 }  // namespace
@@ -301,9 +334,12 @@ int RunOnce(const RunOptions& options, int argc, const char* const* argv, Stream
   plan->set_fan_out(Delivers(plan->backend()) ? FanOut(*schedule, *plan) : 0);
   if (options.print_plan) {
     PrintPlan(*plan, *schedule, options.json, streams.out);
-    return kExitOk;
+    return streams.out.flush().good() ? kExitOk : Fail(streams, kExitError, OutputLost());
   }
 
+  // A reader that left, or a file that may not grow, shows as a failed write.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   Interrupt interrupt;
   record::RunRecord record;
   *record.mutable_plan() = *plan;
@@ -314,14 +350,9 @@ int RunOnce(const RunOptions& options, int argc, const char* const* argv, Stream
   if (absl::Status status = ReadCampaignPlace(options, record); !status.ok())
     return Fail(streams, kExitUsage, status);
 
-  Stage stage;
-  if (absl::Status status = StartStage(options, *plan, *schedule, stage); !status.ok()) {
-    return Fail(streams, kExitError, status);
-  }
-  ProgressLine progress(streams.err, options.quiet);
-  Measurement measurement(*plan, *schedule, stage, interrupt, progress);
-  const absl::Status status = measurement.Run(input->corpus, record);
-  progress.Clear();
+  bool started = false;
+  const absl::Status status = RunOnStage(options, *input, interrupt, streams, record, started);
+  if (!started) return Fail(streams, kExitError, status);
   return Finish(options, status, record, streams);
 }
 

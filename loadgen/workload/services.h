@@ -33,7 +33,8 @@ void PlanServices(uint32_t count, record::RunPlan& plan);
 KindSet KindsOf(const record::ServicePlan& service);
 
 // Deliveries that an event of each kind amounts to: the services that want it.
-std::array<uint32_t, kKindCount> ReceiversByKind(const record::RunPlan& plan);
+using ReceiverCounts = std::array<uint32_t, kKindCount>;
+ReceiverCounts ReceiversByKind(const record::RunPlan& plan);
 
 // Mean deliveries for each event of the schedule.
 double FanOut(const Schedule& schedule, const record::RunPlan& plan);

@@ -1,0 +1,238 @@
+#include "loadgen/options.h"
+
+#include <algorithm>
+#include <ostream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "loadgen/workload/schedule.h"
+
+namespace routebench::loadgen {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+absl::StatusOr<record::RunPlan> PlanOf(std::vector<std::string> arguments) {
+  CLI::App app;
+  RunOptions options;
+  AddRunFlags(app, options);
+  std::reverse(arguments.begin(), arguments.end());  // CLI11 takes a vector from its back
+  try {
+    app.parse(arguments);
+  } catch (const CLI::ParseError& error) {
+    return absl::InvalidArgumentError(error.what());
+  }
+  return MakePlan(options);
+}
+
+TEST(OptionsTest, DefaultsMakeARun) {
+  const record::RunPlan plan = PlanOf({}).value();
+  EXPECT_EQ(plan.backend(), "coordinator");
+  EXPECT_EQ(plan.pattern(), "steady");
+  EXPECT_EQ(plan.loop(), "open");
+  EXPECT_EQ(plan.wait_policy(), "block");
+  EXPECT_GT(plan.rate_per_s(), 0);
+  EXPECT_GT(plan.duration_ns(), 0u);
+  EXPECT_GT(plan.services_size(), 0);
+  double percent = 0;
+  for (const record::ShareOfKind& share : plan.mix()) percent += share.percent();
+  EXPECT_DOUBLE_EQ(percent, 100);
+}
+
+TEST(OptionsTest, DaemonMeansUnixSockets) {
+  EXPECT_EQ(PlanOf({"--backend", "daemon"})->backend(), "daemon:unix");
+}
+
+TEST(OptionsTest, EveryFlagHasItsPlaceInThePlan) {
+  const record::RunPlan plan = PlanOf({"--backend",
+                                       "daemon",
+                                       "--rate",
+                                       "2k/s",
+                                       "--duration",
+                                       "1500ms",
+                                       "--warmup",
+                                       "250ms",
+                                       "--mix",
+                                       "filesystem=60,database=40",
+                                       "--services",
+                                       "7",
+                                       "--publishers",
+                                       "3",
+                                       "--seed",
+                                       "99",
+                                       "--arrivals",
+                                       "poisson",
+                                       "--policy",
+                                       "drop-oldest",
+                                       "--capacity",
+                                       "128",
+                                       "--block-deadline",
+                                       "2s",
+                                       "--order",
+                                       "priority",
+                                       "--payload",
+                                       "512B..4KiB",
+                                       "--pacer",
+                                       "spin",
+                                       "--endpoint",
+                                       "/run/e.sock",
+                                       "--same-process",
+                                       "--handler-threads",
+                                       "5"})
+                                   .value();
+  EXPECT_EQ(plan.rate_per_s(), 2'000);
+  EXPECT_EQ(plan.duration_ns(), 1'500'000'000u);
+  EXPECT_EQ(plan.warmup_ns(), 250'000'000u);
+  EXPECT_EQ(plan.mix_size(), 2);
+  EXPECT_EQ(plan.services_size(), 7);
+  EXPECT_EQ(plan.publishers(), 3u);
+  EXPECT_EQ(plan.seed(), 99u);
+  EXPECT_EQ(plan.arrivals(), "poisson");
+  EXPECT_EQ(plan.subscription().full_policy(), "drop-oldest");
+  EXPECT_EQ(plan.subscription().capacity(), 128u);
+  EXPECT_EQ(plan.subscription().block_deadline_ns(), 2'000'000'000u);
+  EXPECT_EQ(plan.subscription().order(), "priority");
+  EXPECT_EQ(plan.payload_min_bytes(), 512u);
+  EXPECT_EQ(plan.payload_max_bytes(), 4'096u);
+  EXPECT_EQ(plan.pacer(), "spin");
+  EXPECT_EQ(plan.endpoint(), "/run/e.sock");
+  EXPECT_TRUE(plan.same_process());
+  EXPECT_EQ(plan.handler_threads(), 5u);
+}
+
+TEST(OptionsTest, ShapeFlagsReachTheShape) {
+  const record::Shape burst =
+      PlanOf({"--pattern", "burst", "--burst-size", "50", "--burst-every", "100ms", "--burst-factor", "8"})
+          ->shape();
+  EXPECT_EQ(burst.burst_size(), 50u);
+  EXPECT_EQ(burst.burst_every_ns(), 100'000'000u);
+  EXPECT_EQ(burst.burst_factor(), 8);
+  EXPECT_FALSE(burst.has_ramp_from());
+  const record::Shape ramp = PlanOf({"--pattern", "ramp", "--ramp-from", "0.5", "--ramp-to", "1.5"})->shape();
+  EXPECT_EQ(ramp.ramp_from(), 0.5);
+  EXPECT_EQ(ramp.ramp_to(), 1.5);
+  const record::Shape spike = PlanOf({"--pattern", "spike", "--spike-factor", "9", "--spike-at", "1s",
+                                      "--spike-for", "200ms", "--spike-every", "500ms"})
+                                  ->shape();
+  EXPECT_EQ(spike.spike_factor(), 9);
+  EXPECT_EQ(spike.spike_at_ns(), 1'000'000'000u);
+  EXPECT_EQ(spike.spike_for_ns(), 200'000'000u);
+  EXPECT_EQ(spike.spike_every_ns(), 500'000'000u);
+  EXPECT_TRUE(PlanOf({"--pattern", "mixed", "--burst-size", "50", "--ramp-to", "2"}).ok());
+}
+
+TEST(OptionsTest, LevelsSetEventsServicesAndPayload) {
+  const struct {
+    const char* level;
+    double events;
+    int services;
+    uint64_t payload;
+  } levels[] = {{"light", 100, 3, 512},
+                {"medium", 1'000, 10, 1'024},
+                {"heavy", 10'000, 50, 4'096},
+                {"stress", 100'000, 100, 8'192}};
+  for (const auto& it : levels) {
+    const record::RunPlan plan = PlanOf({"--level", it.level}).value();
+    EXPECT_NEAR(plan.rate_per_s() * static_cast<double>(plan.duration_ns()) / 1e9, it.events, 0.5)
+        << it.level;
+    EXPECT_EQ(plan.services_size(), it.services) << it.level;
+    EXPECT_EQ(plan.payload_max_bytes(), it.payload) << it.level;
+  }
+}
+
+TEST(OptionsTest, FlagsOverrideTheLevel) {
+  const record::RunPlan plan = PlanOf({"--level", "stress", "--services", "2", "--payload", "600B", "--rate",
+                                       "1k/s", "--duration", "2s"})
+                                   .value();
+  EXPECT_EQ(plan.services_size(), 2);
+  EXPECT_EQ(plan.payload_min_bytes(), 600u);
+  EXPECT_EQ(plan.rate_per_s(), 1'000);
+  EXPECT_EQ(plan.duration_ns(), 2'000'000'000u);
+}
+
+TEST(OptionsTest, OutstandingMakesALabelledClosedLoop) {
+  const record::RunPlan plan = PlanOf({"--outstanding", "4"}).value();
+  EXPECT_EQ(plan.loop(), "closed");
+  EXPECT_EQ(plan.outstanding(), 4u);
+}
+
+// Each wrong command line, the flag that its sentence must name, and a part of what would be right.
+struct Wrong {
+  std::vector<std::string> arguments;
+  const char* flag;
+  const char* right;
+  friend void PrintTo(const Wrong& wrong, std::ostream* out) {
+    for (const std::string& argument : wrong.arguments) *out << argument << ' ';
+  }
+};
+class OptionsErrorTest : public ::testing::TestWithParam<Wrong> {};
+
+TEST_P(OptionsErrorTest, NamesTheFlagAndWhatWouldBeRight) {
+  const absl::StatusOr<record::RunPlan> plan = PlanOf(GetParam().arguments);
+  // Whether a shape fits into the run is known once its intensity is made.
+  const absl::Status status = plan.ok() ? MakeSchedule(*plan).status() : plan.status();
+  ASSERT_FALSE(status.ok());
+  const std::string sentence(status.message());
+  EXPECT_THAT(sentence, AllOf(HasSubstr(GetParam().flag), HasSubstr(GetParam().right)));
+  EXPECT_EQ(sentence.find('\n'), std::string::npos) << sentence;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    , OptionsErrorTest,
+    ::testing::Values(
+        Wrong{{"--nonsense"}, "--nonsense", ""}, Wrong{{"--backend", "deamon"}, "--backend", "daemon"},
+        Wrong{{"--pattern", "wave"}, "--pattern", "steady"},
+        Wrong{{"--level", "huge"}, "--level", "light, medium, heavy"},
+        Wrong{{"--rate", "50000"}, "--rate", "50k/s"}, Wrong{{"--rate", "50q/s"}, "--rate", "50k/s"},
+        Wrong{{"--rate", "0/s"}, "--rate", "above 0"}, Wrong{{"--rate", "-5/s"}, "--rate", "50k/s"},
+        Wrong{{"--rate", "5000M/s"}, "--rate", "1000M/s"}, Wrong{{"--duration", "3"}, "--duration", "30s"},
+        Wrong{{"--duration", "0s"}, "--duration", "above 0"},
+        Wrong{{"--duration", "9999h"}, "--duration", "a day"},
+        Wrong{{"--warmup", "1 fortnight"}, "--warmup", "50ms"},
+        Wrong{{"--events", "0"}, "--events", "at least 1"},
+        Wrong{{"--events", "10", "--duration", "1s"}, "--events", "--duration"},
+        Wrong{{"--payload", "512"}, "--payload", "512B"}, Wrong{{"--payload", "512KB"}, "--payload", "4KiB"},
+        Wrong{{"--payload", "4KiB..512B"}, "--payload", "512B..4KiB"},
+        Wrong{{"--payload", "1000MiB"}, "--payload", "at most"},
+        Wrong{{"--mix", "filesystem=60,database=30"}, "--mix", "100"},
+        Wrong{{"--mix", "filesystem=60,filesystem=40"}, "--mix", "filesystem"},
+        Wrong{{"--mix", "files=100"}, "--mix", "filesystem"},
+        Wrong{{"--mix", "filesystem"}, "--mix", "filesystem=60"},
+        Wrong{{"--services", "0"}, "--services", "1 to"}, Wrong{{"--services", "x"}, "--services", ""},
+        Wrong{{"--publishers", "0"}, "--publishers", "1 to"},
+        Wrong{{"--arrivals", "random"}, "--arrivals", "poisson"},
+        Wrong{{"--pacer", "nap"}, "--pacer", "sleep"}, Wrong{{"--policy", "drop"}, "--policy", "drop-oldest"},
+        Wrong{{"--capacity", "0"}, "--capacity", "1 to"},
+        Wrong{{"--block-deadline", "soon"}, "--block-deadline", "30s"},
+        Wrong{{"--order", "lifo"}, "--order", "priority"},
+        Wrong{{"--handler-threads", "0"}, "--handler-threads", "1 to"},
+        Wrong{{"--burst-size", "5"}, "--burst-size", "--pattern burst"},
+        Wrong{{"--burst-every", "5s", "--pattern", "spike"}, "--burst-every", "--pattern burst"},
+        Wrong{{"--burst-factor", "5", "--pattern", "ramp"}, "--burst-factor", "--pattern burst"},
+        Wrong{{"--ramp-from", "1", "--pattern", "spike"}, "--ramp-from", "--pattern ramp"},
+        Wrong{{"--ramp-to", "1"}, "--ramp-to", "--pattern ramp"},
+        Wrong{{"--spike-factor", "5"}, "--spike-factor", "--pattern spike"},
+        Wrong{{"--spike-at", "1s", "--pattern", "burst"}, "--spike-at", "--pattern spike"},
+        Wrong{{"--spike-for", "1s"}, "--spike-for", "--pattern spike"},
+        Wrong{{"--spike-every", "1s"}, "--spike-every", "--pattern spike"},
+        Wrong{{"--speed", "10x"}, "--speed", "--replay"},
+        Wrong{{"--replay", "t.jsonl", "--speed", "fast"}, "--speed", "10x"},
+        Wrong{{"--endpoint", "/run/x"}, "--endpoint", "--backend daemon"},
+        Wrong{{"--eventd", "/bin/x", "--backend", "null"}, "--eventd", "--backend daemon"},
+        Wrong{{"--backend", "daemon", "--endpoint", "/a", "--eventd", "/b"}, "--endpoint", "--eventd"},
+        Wrong{{"--same-process"}, "--same-process", "--backend daemon"},
+        Wrong{{"--payload", "20B"}, "--payload", "88B"},
+        Wrong{{"--replay", "t.jsonl", "--pattern", "spike"}, "--replay", "--pattern"},
+        Wrong{{"--replay", "t.jsonl", "--rate", "1k/s"}, "--rate", "--speed"},
+        Wrong{{"--replay", "t.jsonl", "--outstanding", "4"}, "--outstanding", "--replay"},
+        Wrong{{"--backend", "null", "--outstanding", "4"}, "--outstanding", "delivers"},
+        Wrong{{"--pattern", "burst", "--burst-factor", "0"}, "--burst-factor", ""},
+        Wrong{{"--pattern", "ramp", "--ramp-from", "-1"}, "--ramp-from", ""},
+        Wrong{{"--pattern", "spike", "--spike-at", "10s", "--duration", "1s"}, "--spike-at", ""}));
+
+}  // namespace
+}  // namespace routebench::loadgen

@@ -1,0 +1,182 @@
+#include "loadgen/probe.h"
+
+#include <thread>
+
+#include "events/payloads/sample.h"
+#include "gtest/gtest.h"
+#include "tests/loadgen/fake_delivery.h"
+#include "tests/support/fake_time.h"
+
+namespace routebench::loadgen {
+namespace {
+
+using std::chrono::microseconds;
+
+// Two publishers; events 1 and 2 of each are warm-up, the rest is measured.
+Schedule TwoPublishers() {
+  Schedule schedule;
+  schedule.phases = {"warmup", "measured"};
+  for (int i = 0; i < 20; ++i) {
+    PlannedEvent planned;
+    planned.kind = EventKind::kFileModified;
+    planned.publisher = static_cast<uint16_t>(i % 2);
+    planned.phase = i < 4 ? 0 : 1;
+    schedule.events.push_back(planned);
+  }
+  return schedule;
+}
+
+class ProbeTest : public ::testing::Test {
+ protected:
+  // An event that was due `response` ago and sent `service` ago.
+  Event EventOf(uint32_t publisher, uint64_t sequence, Duration response = microseconds(50),
+                Duration service = microseconds(20), Priority priority = Priority::kNormal) const {
+    Event event;
+    event.header.kind = EventKind::kFileModified;
+    event.header.publisher = publisher;
+    event.header.sequence = sequence;
+    event.header.due = time_.Now() - response;
+    event.header.created = time_.Now() - service;
+    event.header.priority = priority;
+    event.payload = SamplePayload(EventKind::kFileModified, 256, sequence).value();
+    return event;
+  }
+  static Verdict Hand(const Handler& handler, Event event) {
+    FakeDelivery delivery(std::move(event));
+    return handler(delivery);
+  }
+  const ArrivalCell& CellOf(const ArrivalResults& results, size_t phase) const {
+    return results.cells.At(phase, Category::kFilesystem);
+  }
+
+  routebench::testing::FakeTime time_;
+  const Schedule schedule_ = TwoPublishers();
+  Probes probes_{schedule_, 2, QueueOrder::kFifo, 1, time_};
+};
+
+TEST_F(ProbeTest, RecordsResponseFromTheDueTimeAndServiceFromTheSend) {
+  const Handler handler = probes_.MakeHandler();
+  EXPECT_EQ(Hand(handler, EventOf(1, 3, microseconds(700), microseconds(100))), Verdict::kAck);
+  const ArrivalResults results = probes_.Results();
+  const ArrivalCell& cell = CellOf(results, 1);
+  EXPECT_EQ(cell.delivered, 1u);
+  EXPECT_EQ(cell.response.max(), 700'000);
+  EXPECT_EQ(cell.service.max(), 100'000);
+}
+
+TEST_F(ProbeTest, ThePhaseIsTheSchedules) {
+  const Handler handler = probes_.MakeHandler();
+  for (uint64_t sequence : {1, 2, 3}) Hand(handler, EventOf(2, sequence));
+  const ArrivalResults results = probes_.Results();
+  EXPECT_EQ(CellOf(results, 0).delivered, 2u);
+  EXPECT_EQ(CellOf(results, 1).delivered, 1u);
+  EXPECT_EQ(results.delivered, 3u);
+  EXPECT_EQ(results.cells.At(1, Category::kMcp).delivered, 0u);
+}
+
+TEST_F(ProbeTest, GapsAreNoError) {
+  const Handler handler = probes_.MakeHandler();  // a filter leaves the others out
+  for (uint64_t sequence : {1, 4, 9}) Hand(handler, EventOf(1, sequence));
+  EXPECT_EQ(probes_.Results().out_of_order, 0u);
+  EXPECT_EQ(probes_.Results().duplicates, 0u);
+}
+
+TEST_F(ProbeTest, FindsDisorderWithinOnePublisher) {
+  const Handler handler = probes_.MakeHandler();
+  for (uint64_t sequence : {1, 3, 2, 4}) Hand(handler, EventOf(1, sequence));
+  EXPECT_EQ(probes_.Results().out_of_order, 1u);
+  EXPECT_EQ(probes_.Results().duplicates, 0u);
+}
+
+TEST_F(ProbeTest, PublishersMayOvertakeEachOther) {
+  const Handler handler = probes_.MakeHandler();
+  Hand(handler, EventOf(1, 5));
+  Hand(handler, EventOf(2, 1));
+  Hand(handler, EventOf(1, 6));
+  EXPECT_EQ(probes_.Results().out_of_order, 0u);
+}
+
+TEST_F(ProbeTest, FindsADuplicate) {
+  const Handler handler = probes_.MakeHandler();
+  for (uint64_t sequence : {1, 2, 2}) Hand(handler, EventOf(1, sequence));
+  EXPECT_EQ(probes_.Results().duplicates, 1u);
+  EXPECT_EQ(probes_.Results().out_of_order, 0u);
+}
+
+TEST_F(ProbeTest, FindsADuplicateThatComesLater) {
+  const Handler handler = probes_.MakeHandler();
+  for (uint64_t sequence : {1, 2, 3, 4, 2}) Hand(handler, EventOf(1, sequence));
+  EXPECT_EQ(probes_.Results().duplicates, 1u);
+  EXPECT_EQ(probes_.Results().out_of_order, 0u);
+}
+
+TEST_F(ProbeTest, WhatIsFarBackIsOutOfOrder) {
+  const Schedule schedule = [] {
+    Schedule long_one;
+    long_one.phases = {"warmup", "measured"};
+    long_one.events.resize(200, PlannedEvent{.kind = EventKind::kFileModified, .phase = 1});
+    return long_one;
+  }();
+  Probes probes(schedule, 1, QueueOrder::kFifo, 1, time_);
+  const Handler handler = probes.MakeHandler();
+  for (uint64_t sequence : {1, 100, 37, 37, 1}) Hand(handler, EventOf(1, sequence));
+  EXPECT_EQ(probes.Results().duplicates, 1u);
+  EXPECT_EQ(probes.Results().out_of_order, 2u);
+}
+
+TEST_F(ProbeTest, WithPriorityOrderEachPriorityIsAStream) {
+  Probes probes(schedule_, 2, QueueOrder::kPriority, 1, time_);
+  const Handler handler = probes.MakeHandler();
+  const auto hand = [&](uint64_t sequence, Priority priority) {
+    Hand(handler, EventOf(1, sequence, microseconds(5), microseconds(5), priority));
+  };
+  hand(4, Priority::kCritical);
+  hand(1, Priority::kNormal);
+  hand(3, Priority::kNormal);
+  EXPECT_EQ(probes.Results().out_of_order, 0u);
+  hand(2, Priority::kNormal);
+  EXPECT_EQ(probes.Results().out_of_order, 1u);
+}
+
+TEST_F(ProbeTest, EverySubscriptionGetsItsOwnCopy) {
+  const Handler first = probes_.MakeHandler();
+  const Handler second = probes_.MakeHandler();
+  Hand(first, EventOf(1, 1));
+  Hand(second, EventOf(1, 1));
+  EXPECT_EQ(probes_.Results().duplicates, 0u);
+  EXPECT_EQ(probes_.Results().delivered, 2u);
+}
+
+TEST_F(ProbeTest, WhatIsNotOfTheScheduleIsForeign) {
+  const Handler handler = probes_.MakeHandler();
+  Hand(handler, EventOf(0, 1));
+  Hand(handler, EventOf(3, 1));
+  Hand(handler, EventOf(1, 0));
+  Hand(handler, EventOf(1, 11));
+  const ArrivalResults results = probes_.Results();
+  EXPECT_EQ(results.foreign, 4u);
+  EXPECT_EQ(results.delivered, 0u);
+  EXPECT_EQ(CellOf(results, 1).delivered, 0u);
+}
+
+TEST_F(ProbeTest, MergesWhatSeveralThreadsRecorded) {
+  const Handler first = probes_.MakeHandler();
+  const Handler second = probes_.MakeHandler();
+  std::thread a([&] {
+    for (uint64_t s = 3; s <= 10; ++s) Hand(first, EventOf(1, s, microseconds(10 * s)));
+  });
+  std::thread b([&] {
+    for (uint64_t s = 3; s <= 6; ++s) Hand(second, EventOf(2, s, microseconds(1)));
+  });
+  a.join();
+  b.join();
+  const ArrivalResults results = probes_.Results();
+  EXPECT_EQ(CellOf(results, 1).delivered, 12u);
+  EXPECT_EQ(CellOf(results, 1).response.count(), 12u);
+  EXPECT_EQ(CellOf(results, 1).response.max(), 100'000);
+  EXPECT_EQ(CellOf(results, 1).response.min(), 1'000);
+  EXPECT_EQ(probes_.delivered(), 12u);
+}
+
+}  // namespace
+}  // namespace routebench::loadgen
