@@ -1,0 +1,234 @@
+// loadgen with real processes: what it says, what it leaves behind, and how it ends when something dies.
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "analysis/record/run_record.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/integration/loadgen_run.h"
+
+namespace routebench {
+namespace {
+
+using testing::Finished;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using testing::LoadgenRun;
+using testing::PrivateDirectory;
+
+// Given by the build.
+std::string Executable(const char* variable) {
+  const char* const path = std::getenv(variable);
+  return path == nullptr ? "" : path;
+}
+
+class LoadgenTest : public ::testing::Test {
+ protected:
+  std::vector<std::string> Command(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.begin(), Executable("ROUTEBENCH_LOADGEN"));
+    return arguments;
+  }
+  std::vector<std::string> ShortRun(std::vector<std::string> more) const {
+    std::vector<std::string> arguments = {"--duration", "250ms", "--warmup", "50ms", "--rate", "2k/s"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command(arguments);
+  }
+  std::vector<std::string> LongRun(std::vector<std::string> more = {}) const {
+    std::vector<std::string> arguments = {"--backend", "daemon", "--duration", "10m",
+                                          "--rate",    "200/s",  "--warmup",   "0s"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return Command(arguments);
+  }
+  Finished Run(const std::vector<std::string>& command) {
+    LoadgenRun run(command, directory_);
+    return run.Wait();
+  }
+  std::string Path(const std::string& name) const { return directory_.path() + "/" + name; }
+
+  PrivateDirectory directory_;
+};
+
+// Other work on the machine can make a generator late; then the run says so, which is right, too.
+void ExpectOnlyTheMachineCanInvalidate(const record::RunRecord& record) {
+  for (const record::Gate& gate : record.gates()) {
+    if (gate.name() == "self_lag" || gate.name() == "offered_load") continue;
+    EXPECT_TRUE(gate.passed()) << gate.name() << ": " << gate.finding();
+  }
+}
+
+struct Case {
+  const char* backend;
+  const char* pattern;
+  friend void PrintTo(const Case& it, std::ostream* out) { *out << it.backend << ' ' << it.pattern; }
+};
+class LoadgenRunTest : public LoadgenTest, public ::testing::WithParamInterface<Case> {};
+
+TEST_P(LoadgenRunTest, MeasuresWritesARecordAndLeavesNothing) {
+  const Finished run = Run(ShortRun(
+      {"--backend", GetParam().backend, "--pattern", GetParam().pattern, "--json", "--out", Path("a.run")}));
+  EXPECT_THAT((std::vector<int>{0, 4}), ::testing::Contains(run.code)) << run.err;
+  EXPECT_THAT(directory_.Files(), ::testing::ElementsAre("a.run"));
+
+  const nlohmann::json json = nlohmann::json::parse(run.out, nullptr, false);
+  ASSERT_TRUE(json.is_object()) << run.out;
+  EXPECT_EQ(json["schema"], "routebench.run.v1");
+  EXPECT_EQ(json["pattern"], GetParam().pattern);
+  EXPECT_EQ(json["books_balanced"], true);
+
+  const auto record = record::ReadRunRecord(Path("a.run"));
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(json["run_id"], record->run_id());
+  ExpectOnlyTheMachineCanInvalidate(*record);
+  const bool valid =
+      std::all_of(record->gates().begin(), record->gates().end(), [](const auto& g) { return g.passed(); });
+  EXPECT_EQ(run.code, valid ? 0 : 4);
+  const record::BooksRecord& books = record->books();
+  EXPECT_EQ(books.probe_delivered(), books.expected());
+  const bool daemon = record->plan().backend() == "daemon:unix";
+  EXPECT_EQ(record->processes_size(), daemon ? 3 : 1);
+  EXPECT_EQ(record->has_wire(), daemon);
+  if (std::string(GetParam().backend) != "null") {
+    EXPECT_GT(books.expected(), 0u);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(, LoadgenRunTest,
+                         ::testing::Values(Case{"null", "steady"}, Case{"coordinator", "steady"},
+                                           Case{"coordinator", "burst"}, Case{"coordinator", "ramp"},
+                                           Case{"daemon", "spike"}, Case{"daemon", "mixed"}));
+
+TEST_F(LoadgenTest, ReceivesInTheSameProcessWhenAsked) {
+  const Finished run =
+      Run(ShortRun({"--backend", "daemon", "--same-process", "--out", Path("a.run"), "--publishers", "2"}));
+  EXPECT_THAT(run.out, HasSubstr("delivered")) << run.err;
+  const auto record = record::ReadRunRecord(Path("a.run"));
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->processes_size(), 2);
+  ExpectOnlyTheMachineCanInvalidate(*record);
+}
+
+TEST_F(LoadgenTest, TheClosedLoopIsLabelled) {
+  const Finished run = Run(ShortRun({"--backend", "daemon", "--outstanding", "3", "--json"}));
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_EQ(nlohmann::json::parse(run.out, nullptr, false)["loop"], "closed") << run.out;
+}
+
+TEST_F(LoadgenTest, PrintPlanRunsNothing) {
+  const Finished run =
+      Run(Command({"--pattern", "burst", "--rate", "1k/s", "--duration", "10m", "--print-plan"}));
+  EXPECT_EQ(run.code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("fan-out"));
+  EXPECT_THAT(run.out, HasSubstr("service"));
+}
+
+TEST_F(LoadgenTest, BadFlagsAreUsageErrors) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"--nonsense"}, {"--backend", "pigeon"}, {"--rate", "0/s"}, {"--rate", "900M/s"}}) {
+    const Finished run = Run(Command(arguments));
+    EXPECT_EQ(run.code, 64) << arguments[0] << ": " << run.err;
+    EXPECT_THAT(run.err, HasSubstr(arguments[0]));
+    EXPECT_EQ(run.out, "");
+  }
+}
+
+TEST_F(LoadgenTest, AnEventdThatIsNotThere) {
+  const Finished run = Run(ShortRun({"--backend", "daemon", "--eventd", "/nonexistent/eventd"}));
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.err, HasSubstr("/nonexistent/eventd"));
+}
+
+TEST_F(LoadgenTest, AnEventdThatEndsAtOnce) {
+  const Finished run = Run(ShortRun({"--backend", "daemon", "--eventd", "/bin/false"}));
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.err, HasSubstr("/bin/false"));
+  EXPECT_THAT(directory_.Files(), IsEmpty());
+}
+
+TEST_F(LoadgenTest, AnEndpointWhereNobodyIs) {
+  const Finished run = Run(ShortRun({"--backend", "daemon", "--endpoint", Path("nobody")}));
+  EXPECT_EQ(run.code, 1);
+  EXPECT_THAT(run.err, HasSubstr("nobody"));
+}
+
+class LoadgenSignalTest : public LoadgenTest, public ::testing::WithParamInterface<int> {};
+
+TEST_P(LoadgenSignalTest, EndsEarlyAndLeavesNothing) {
+  LoadgenRun run(LongRun(), directory_);
+  run.AwaitError("1 of");  // the first events are sent
+  EXPECT_EQ(run.Offspring().size(), 2u);
+  run.Signal(GetParam());
+  const Finished finished = run.Wait();
+  EXPECT_EQ(finished.code, 130) << finished.err;
+  EXPECT_THAT(directory_.Files(), IsEmpty());
+}
+
+INSTANTIATE_TEST_SUITE_P(, LoadgenSignalTest, ::testing::Values(SIGINT, SIGTERM));
+
+TEST_F(LoadgenTest, KilledItTakesItsChildrenWithIt) {
+  LoadgenRun run(LongRun(), directory_);
+  run.AwaitError("1 of");
+  run.Signal(SIGKILL);
+  EXPECT_EQ(run.Wait().code, -SIGKILL);  // Wait is for the children, too
+  EXPECT_THAT(directory_.Files(), IsEmpty());
+}
+
+TEST_F(LoadgenTest, ADaemonThatDiesInMidRunMakesItInvalid) {
+  LoadgenRun run(LongRun({"--out", Path("a.run")}), directory_);
+  run.AwaitError("1 of");
+  const std::vector<pid_t> daemons = run.Offspring("eventd");
+  ASSERT_EQ(daemons.size(), 1u);
+  kill(daemons[0], SIGKILL);
+  const Finished finished = run.Wait();
+  EXPECT_EQ(finished.code, 4);
+  EXPECT_THAT(finished.err, HasSubstr("the daemon was killed by signal 9"));
+  EXPECT_THAT(directory_.Files(), ::testing::ElementsAre("a.run"));
+}
+
+TEST_F(LoadgenTest, AReceiverThatDiesInMidRunMakesItInvalid) {
+  LoadgenRun run(LongRun(), directory_);
+  run.AwaitError("1 of");
+  for (const pid_t pid : run.Offspring("receive")) kill(pid, SIGKILL);
+  const Finished finished = run.Wait();
+  EXPECT_EQ(finished.code, 4);
+  EXPECT_THAT(finished.err, HasSubstr("the receiving process was killed by signal 9"));
+  EXPECT_THAT(directory_.Files(), IsEmpty());
+}
+
+TEST_F(LoadgenTest, LeavesARunningDaemonRunning) {
+  PrivateDirectory elsewhere;
+  const std::string socket = elsewhere.path() + "/s";
+  LoadgenRun daemon({Executable("ROUTEBENCH_EVENTD"), "--socket", socket}, elsewhere);
+  daemon.AwaitError("event=listening");
+  for (int i = 0; i < 2; ++i) {
+    const Finished run = Run(ShortRun({"--backend", "daemon", "--endpoint", socket, "--out", Path("a.run")}));
+    EXPECT_THAT((std::vector<int>{0, 4}), ::testing::Contains(run.code)) << run.err;
+    const auto record = record::ReadRunRecord(Path("a.run"));
+    ASSERT_TRUE(record.ok()) << record.status();
+    ExpectOnlyTheMachineCanInvalidate(*record);
+  }
+  EXPECT_EQ(kill(daemon.pid(), 0), 0);
+  daemon.Signal(SIGTERM);
+  EXPECT_EQ(daemon.Wait().code, 0);
+}
+
+TEST_F(LoadgenTest, AFullStandardOutputIsAnError) {
+  LoadgenRun run(ShortRun({"--json"}), directory_, {.out_path = "/dev/full"});
+  const Finished finished = run.Wait();
+  EXPECT_EQ(finished.code, 1);
+  EXPECT_THAT(finished.err, HasSubstr("cannot write to standard output"));
+}
+
+TEST_F(LoadgenTest, ARecordThatDoesNotFitLeavesNoFile) {
+  LoadgenRun run(ShortRun({"--backend", "daemon", "--out", Path("a.run")}), directory_,
+                 {.largest_file = 1000});
+  const Finished finished = run.Wait();
+  EXPECT_EQ(finished.code, 1) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr("a.run"));
+  EXPECT_THAT(directory_.Files(), IsEmpty());
+}
+
+}  // namespace
+}  // namespace routebench
