@@ -97,7 +97,7 @@ TEST_P(LoadgenRunTest, MeasuresWritesARecordAndLeavesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(, LoadgenRunTest,
                          ::testing::Values(Case{"null", "steady"}, Case{"coordinator", "steady"},
-                                           Case{"coordinator", "burst"}, Case{"coordinator", "ramp"},
+                                           Case{"coordinator", "burst"}, Case{"coordinator:inline", "ramp"},
                                            Case{"daemon", "spike"}, Case{"daemon", "mixed"}));
 
 TEST_F(LoadgenTest, ReceivesInTheSameProcessWhenAsked) {
