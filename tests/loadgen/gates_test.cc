@@ -1,0 +1,135 @@
+#include "loadgen/gates.h"
+
+#include <map>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace routebench::loadgen {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr int kEvents = 1000;
+constexpr int64_t kDuration = 1'000'000'000;
+
+// A second with 1000 events, all of them sent in time and answered within 5 ms.
+class GatesTest : public ::testing::Test {
+ protected:
+  GatesTest() {
+    schedule_.phases = {"warmup", "measured"};
+    schedule_.events.resize(kEvents, PlannedEvent{.kind = EventKind::kFileCreated, .phase = 1});
+    record_.mutable_plan()->set_duration_ns(kDuration);
+    record_.mutable_plan()->set_loop("open");
+    record_.mutable_books()->set_balanced(true);
+    SetLateness([](int) { return 20'000; });
+    SetResponse(5'000'000, kEvents);
+  }
+  template <typename Of>
+  void SetLateness(const Of& of, int events = kEvents) {
+    offers_.lateness[1] = record::Histogram();
+    for (int i = 0; i < events; ++i) offers_.lateness[1].Record(of(i));
+  }
+  void SetResponse(int64_t nanos, uint64_t delivered) {
+    record_.clear_cells();
+    record::Cell& cell = *record_.add_cells();
+    cell.set_phase("measured");
+    cell.set_expected(kEvents);
+    cell.set_delivered(delivered);
+    record::Histogram response;
+    for (uint64_t i = 0; i < delivered; ++i) response.Record(nanos);
+    response.ToData(cell.mutable_response());
+  }
+  // The findings of the gates that failed, by name.
+  std::map<std::string, std::string> Failures(uint64_t foreign = 0) {
+    record_.clear_gates();
+    JudgeRun(schedule_, offers_, foreign, record_);
+    std::map<std::string, std::string> failures;
+    for (const record::Gate& gate : record_.gates()) {
+      EXPECT_FALSE(gate.finding().empty()) << gate.name();
+      if (!gate.passed()) failures[gate.name()] = gate.finding();
+    }
+    EXPECT_EQ(IsValid(record_), failures.empty());
+    return failures;
+  }
+
+  Schedule schedule_;
+  OfferResults offers_{2};
+  record::RunRecord record_;
+};
+
+TEST_F(GatesTest, AGoodRunIsValid) { EXPECT_TRUE(Failures().empty()); }
+
+TEST_F(GatesTest, TwoPercentOfTheLoadMayBeMissing) {
+  SetLateness([](int) { return 20'000; }, 980);
+  EXPECT_TRUE(Failures().empty());
+  SetLateness([](int) { return 20'000; }, 979);
+  EXPECT_THAT(Failures()["offered_load"], HasSubstr("979 of 1000"));
+}
+
+TEST_F(GatesTest, WhatIsSentFarTooLateWasNotOffered) {
+  SetLateness([](int i) { return i < 21 ? 30'000'000 : 0; });  // 30 ms of a second
+  EXPECT_EQ(Failures().count("offered_load"), 1u);
+}
+
+TEST_F(GatesTest, AGeneratorThatCannotKeepUpIsInvalid) {
+  SetLateness([](int i) { return i * 300'000; });  // falls behind by 0.3 ms with every event
+  EXPECT_EQ(Failures().count("offered_load"), 1u);
+  EXPECT_EQ(Failures().count("self_lag"), 1u);
+}
+
+TEST_F(GatesTest, AStallThatReachesTheTailIsInvalid) {
+  SetLateness([](int i) { return i < 15 ? (15 - i) * 1'000'000 : 0; });  // 15 ms, 15 events
+  EXPECT_EQ(Failures().count("self_lag"), 1u);
+}
+
+TEST_F(GatesTest, AStallBeyondTheMeasuredQuantileIsNot) {
+  SetLateness([](int i) { return i < 5 ? (5 - i) * 1'000'000 : 0; });
+  EXPECT_TRUE(Failures().empty());
+}
+
+TEST_F(GatesTest, LatenessIsJudgedAgainstTheTail) {
+  SetLateness([](int) { return 400'000; });
+  EXPECT_TRUE(Failures().empty());  // below a tenth of 5 ms
+  SetResponse(1'000'000, kEvents);
+  EXPECT_EQ(Failures().count("self_lag"), 1u);
+}
+
+TEST_F(GatesTest, WithoutATailThereIsNothingToDistort) {
+  SetLateness([](int) { return 1'000'000; });
+  SetResponse(0, 0);
+  EXPECT_TRUE(Failures().empty());
+}
+
+TEST_F(GatesTest, TheClosedLoopCannotBeLate) {
+  record_.mutable_plan()->set_loop("closed");
+  SetLateness([](int) { return 2'000'000; });
+  EXPECT_EQ(Failures().count("self_lag"), 0u);
+}
+
+TEST_F(GatesTest, AccountingFailsForEachReason) {
+  record_.mutable_books()->set_imbalance("something is missing");
+  EXPECT_EQ(Failures()["accounting"], "something is missing");
+  record_.mutable_books()->clear_imbalance();
+  record_.mutable_books()->set_probe_duplicates(2);
+  EXPECT_THAT(Failures()["accounting"], HasSubstr("2 events were delivered twice"));
+  record_.mutable_books()->clear_probe_duplicates();
+  record_.mutable_books()->set_probe_out_of_order(3);
+  EXPECT_THAT(Failures()["accounting"], HasSubstr("3 events came out of order"));
+  record_.mutable_books()->clear_probe_out_of_order();
+  EXPECT_THAT(Failures(4)["accounting"], HasSubstr("4 events of another run"));
+}
+
+TEST_F(GatesTest, AClockThatRanBackwardsIsInvalid) {
+  offers_.clock_ran_backwards = true;
+  EXPECT_EQ(Failures().count("clock"), 1u);
+}
+
+TEST_F(GatesTest, AnInterruptedRunIsInvalid) {
+  record_.set_interrupted(true);
+  EXPECT_EQ(Failures().count("interrupted"), 1u);
+}
+
+}  // namespace
+}  // namespace routebench::loadgen
