@@ -1,0 +1,353 @@
+// Peers that break the protocol, or die: each is refused or ended with a named reason, which is counted, and
+// nobody else notices.
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "daemon/wire/attribute_table.h"
+#include "events/codec.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/daemon/hosted_daemon.h"
+#include "tests/daemon/raw_peer.h"
+#include "tests/support/recorder.h"
+
+namespace routebench {
+namespace {
+
+using testing::BytesOf;
+using ::testing::ElementsAre;
+using testing::Framed;
+using testing::FramedControl;
+using testing::FramedHello;
+using testing::FramedPublish;
+using testing::HostedDaemon;
+using testing::Inbox;
+using testing::kPatience;
+using testing::Outcomes;
+using testing::RawPeer;
+using wire::ProtocolError;
+
+class HostilePeerTest : public ::testing::Test {
+ protected:
+  // Starts the daemon and two well-behaved clients.
+  void Start(daemon::BrokerLimits limits = {}) {
+    daemon::BrokerOptions options;
+    options.limits = limits;
+    daemon_.emplace(std::move(options));
+    subscriber_ = daemon_->Connect();
+    publisher_ = daemon_->Connect({.outcome_sink = outcomes_.Sink()});
+    ASSERT_TRUE(subscriber_->Register({.id = "witness"}).ok());
+    ASSERT_TRUE(subscriber_->Subscribe({.service = "witness"}, inbox_.Acknowledging()).ok());
+  }
+
+  Event NewEvent() {
+    Event event;
+    event.header.kind = EventKind::kFileModified;
+    event.header.sequence = ++sequence_;
+    event.header.id = {1, sequence_};
+    event.payload = Payload::Bytes(std::make_shared<std::string>(100, 'x'));
+    return event;
+  }
+
+  // The others still work: an event published now arrives.
+  void ExpectOthersUndisturbed() {
+    ASSERT_EQ(publisher_->Publish(NewEvent()), PublishResult::kAccepted);
+    EXPECT_TRUE(publisher_->Drain(kPatience).ok());
+    ASSERT_FALSE(inbox_.Items().empty());
+    EXPECT_EQ(inbox_.Sequences().back(), sequence_);
+  }
+
+  // `peer` is ended for `error`, and told so.
+  void ExpectEnded(RawPeer& peer, ProtocolError error) {
+    EXPECT_EQ(peer.AwaitEnd(), std::string(Name(error)));
+    EXPECT_EQ(daemon_->broker().Counters().of(error), 1u);
+    ExpectOthersUndisturbed();
+  }
+
+  std::string path() const { return daemon_->socket_path(); }
+
+  std::optional<HostedDaemon> daemon_;
+  Inbox inbox_;
+  Outcomes outcomes_;
+  uint64_t sequence_ = 0;
+  std::unique_ptr<DaemonClient> subscriber_;
+  std::unique_ptr<DaemonClient> publisher_;
+};
+
+TEST_F(HostilePeerTest, WrongVersion) {
+  Start();
+  RawPeer peer(path());
+  peer.Send(FramedHello(wire::kProtocolVersion + 1));
+  ExpectEnded(peer, ProtocolError::kVersion);
+}
+
+TEST_F(HostilePeerTest, OtherBoot) {
+  Start();
+  RawPeer peer(path());
+  wire::ClientControl control;
+  *control.mutable_hello() = wire::MakeHello({"another", "boot"}, "raw", false);
+  peer.Send(FramedControl(control));
+  ExpectEnded(peer, ProtocolError::kOtherBoot);
+}
+
+TEST_F(HostilePeerTest, Garbage) {
+  Start();
+  RawPeer peer(path());
+  peer.Send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+  ExpectEnded(peer, ProtocolError::kFrameTooLong);
+}
+
+TEST_F(HostilePeerTest, SomethingElseThanAGreeting) {
+  Start();
+  for (const std::string& frame : {Framed(""), Framed("abc"), FramedPublish({}, "body"),
+                                   Framed(BytesOf(wire::Prefix{wire::FrameType::kControl}) + "\xff\xff")}) {
+    RawPeer peer(path());
+    peer.Send(frame);
+    EXPECT_EQ(peer.AwaitEnd(), "handshake_broken");
+  }
+  EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kHandshakeBroken), 4u);
+  ExpectOthersUndisturbed();
+}
+
+TEST_F(HostilePeerTest, DiesInTheHandshake) {
+  Start();
+  std::optional<RawPeer> peer(path());
+  peer->Send(FramedHello().substr(0, 10));
+  peer.reset();
+  // Its end is noticed before a later peer is greeted.
+  RawPeer(path()).Greet();
+  ExpectOthersUndisturbed();
+  EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kHandshakeBroken), 1u);
+}
+
+TEST_F(HostilePeerTest, SaysNothing) {
+  Start({.stall_timeout = std::chrono::milliseconds(50)});
+  RawPeer peer(path());
+  peer.Send(FramedHello().substr(0, 10));
+  ExpectEnded(peer, ProtocolError::kHandshakeTimeout);
+}
+
+TEST_F(HostilePeerTest, TooManySessions) {
+  Start({.max_sessions = 2});
+  RawPeer peer(path());
+  ExpectEnded(peer, ProtocolError::kTooManySessions);
+}
+
+TEST_F(HostilePeerTest, TooLongFrame) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  peer.Send("\xff\xff\xff\x7f");
+  ExpectEnded(peer, ProtocolError::kFrameTooLong);
+}
+
+TEST_F(HostilePeerTest, HalfAFrameThenSilence) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  const std::string frame = FramedPublish({}, "body");
+  peer.Send(frame.substr(0, frame.size() / 2));
+  ExpectOthersUndisturbed();
+  EXPECT_EQ(daemon_->broker().Counters().established, 3u) << "merely silent is not dead";
+}
+
+TEST_F(HostilePeerTest, UnknownFrame) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  peer.Send(Framed(BytesOf(wire::DeliverPrefix())));
+  ExpectEnded(peer, ProtocolError::kUnknownFrame);
+}
+
+TEST_F(HostilePeerTest, MalformedFrames) {
+  Start();
+  uint64_t count = 0;
+  for (const std::string& frame :
+       {Framed("ab"), Framed(BytesOf(wire::Prefix{wire::FrameType::kPublish}) + "no event"),
+        Framed(BytesOf(wire::Progress()) + "x"), FramedHello(),
+        Framed(BytesOf(wire::Prefix{wire::FrameType::kControl})),
+        Framed(BytesOf(wire::Prefix{wire::FrameType::kControl}) + "\xff\xff")}) {
+    RawPeer peer(path());
+    peer.Greet();
+    peer.Send(frame);
+    EXPECT_EQ(peer.AwaitEnd(), "malformed") << count;
+    ++count;
+  }
+  EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kMalformed), count);
+  ExpectOthersUndisturbed();
+}
+
+TEST_F(HostilePeerTest, AttributesThatWereNotDefined) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  EncodedHeader header;
+  header.attributes_number = 1;
+  peer.Send(FramedPublish(header, "body"));
+  ExpectEnded(peer, ProtocolError::kAttributes);
+}
+
+TEST_F(HostilePeerTest, MoreAttributesThanTheLimit) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  Attributes attributes;
+  attributes.source.id = "source";
+  std::string encoded(EncodedSize(attributes), '\0');
+  EncodeAttributes(attributes, encoded.data());
+  for (uint32_t i = 1; i <= wire::kMaxSets + 1; ++i) {
+    wire::DefineAttributes define;
+    define.number = i;
+    peer.Send(Framed(BytesOf(define) + encoded));
+  }
+  ExpectEnded(peer, ProtocolError::kAttributes);
+}
+
+TEST_F(HostilePeerTest, PublishesBeyondItsWindow) {
+  Start({.publish_window = 1000});
+  RawPeer slow(path());
+  slow.Greet();
+  // Nobody takes an event from this one: it stays full and holds the publisher back.
+  wire::ClientControl control;
+  slow.Subscribe("slow", 1);
+  RawPeer peer(path());
+  peer.Greet();
+  std::string burst;
+  EncodedHeader header;
+  header.event.addressing = Addressing::kToAll;
+  const std::string body(400, 'b');
+  header.body_crc32c = Crc32c(body);
+  // One read brings more than the window before any credit is given.
+  for (int i = 0; i < 20; ++i) burst += FramedPublish(header, body);
+  peer.Send(burst);
+  ExpectEnded(peer, ProtocolError::kWindow);
+}
+
+TEST_F(HostilePeerTest, ReportsWhatItWasNotGiven) {
+  Start();
+  uint64_t count = 0;
+  for (int kind = 0; kind < 3; ++kind) {
+    RawPeer peer(path());
+    peer.Greet();
+    const uint64_t id = peer.Subscribe("liar", 10);
+    wire::Progress progress;
+    progress.subscription = id;
+    progress.handed = 1;
+    wire::Acknowledged acknowledged;
+    acknowledged.subscription = id;
+    acknowledged.first = 1;
+    acknowledged.count = 1;
+    wire::Settled settled;
+    settled.subscription = id;
+    settled.delivery = 1;
+    settled.outcome = static_cast<uint32_t>(Outcome::kRejected);
+    peer.Send(Framed(kind == 0 ? BytesOf(progress) : kind == 1 ? BytesOf(acknowledged) : BytesOf(settled)));
+    EXPECT_EQ(peer.AwaitEnd(), "progress") << kind;
+    ++count;
+  }
+  EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kProgress), count);
+  ExpectOthersUndisturbed();
+}
+
+TEST_F(HostilePeerTest, AnswersTheSameDeliveryTwice) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  wire::Acknowledged acknowledged;
+  acknowledged.subscription = peer.Subscribe("twice", 10);
+  acknowledged.first = 1;
+  acknowledged.count = 1;
+  ASSERT_EQ(publisher_->Publish(NewEvent()), PublishResult::kAccepted);
+  while (peer.Next().front() != static_cast<char>(wire::FrameType::kDeliver)) {
+  }
+  wire::Progress progress;
+  progress.subscription = acknowledged.subscription;
+  progress.handed = 1;
+  peer.Send(Framed(BytesOf(progress)) + Framed(BytesOf(acknowledged)) + Framed(BytesOf(acknowledged)));
+  ExpectEnded(peer, ProtocolError::kProgress);
+}
+
+TEST_F(HostilePeerTest, StopsReading) {
+  Start({.stall_timeout = std::chrono::milliseconds(100)});
+  RawPeer peer(path());
+  peer.Greet();
+  peer.Subscribe("deaf", 100'000);
+  const auto large = std::make_shared<std::string>(100'000, 'y');
+  for (int i = 0; i < 100; ++i) {
+    Event event = NewEvent();
+    event.payload = Payload::Bytes(large);
+    ASSERT_EQ(publisher_->Publish(event), PublishResult::kAccepted);
+  }
+  ASSERT_TRUE(outcomes_.Await(Outcome::kLostWithPeer, 100));
+  EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kStalled), 1u);
+  ExpectOthersUndisturbed();
+  EXPECT_EQ(inbox_.Items().size(), 101u);
+  const auto statistics = publisher_->Statistics();
+  ASSERT_TRUE(statistics.ok());
+  EXPECT_EQ(statistics->books.of(Outcome::kLostWithPeer), 100u);
+  EXPECT_TRUE(statistics->books.balanced());
+  EXPECT_EQ(statistics->books.in_flight, 0u);
+}
+
+TEST_F(HostilePeerTest, DiesWithEventsInHand) {
+  Start();
+  std::optional<RawPeer> peer(path());
+  peer->Greet();
+  peer->Subscribe("mortal", 10);
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(publisher_->Publish(NewEvent()), PublishResult::kAccepted);
+  for (int deliveries = 0; deliveries < 3;) {
+    deliveries += peer->Next().front() == static_cast<char>(wire::FrameType::kDeliver);
+  }
+  peer.reset();
+  ASSERT_TRUE(outcomes_.Await(Outcome::kLostWithPeer, 3));
+  EXPECT_THAT(outcomes_.SequencesOf(Outcome::kLostWithPeer), ElementsAre(1, 2, 3));
+  EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kDied), 1u);
+  ExpectOthersUndisturbed();
+}
+
+TEST_F(HostilePeerTest, DamagedBytesAreDroppedAsCorrupt) {
+  Start();
+  RawPeer peer(path());
+  peer.Send(FramedHello(wire::kProtocolVersion, true));
+  ASSERT_TRUE(peer.NextControl().has_welcome());
+  EncodedHeader header;
+  header.event.sequence = 5;
+  header.body_crc32c = Crc32c("body") + 1;
+  peer.Send(FramedPublish(header, "body"));
+  wire::EventOutcome outcome;
+  ASSERT_TRUE(wire::LoadExactly(peer.Next(), &outcome));
+  EXPECT_EQ(outcome.outcome, static_cast<uint32_t>(Outcome::kDroppedCorrupt));
+  EXPECT_EQ(outcome.sequence, 5u);
+  ExpectOthersUndisturbed();
+  EXPECT_EQ(publisher_->Statistics()->books.of(Outcome::kDroppedCorrupt), 1u);
+}
+
+TEST_F(HostilePeerTest, LeavesInOrder) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  wire::ClientControl control;
+  control.mutable_goodbye();
+  peer.Send(FramedControl(control));
+  peer.AwaitEnd();
+  const daemon::BrokerCounters counters = daemon_->broker().Counters();
+  EXPECT_EQ(counters.left, 1u);
+  EXPECT_EQ(counters.of(ProtocolError::kDied), 0u);
+  ExpectOthersUndisturbed();
+}
+
+TEST_F(HostilePeerTest, TheDaemonStops) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  daemon_->broker().Stop();
+  EXPECT_EQ(peer.AwaitEnd(), "shutdown");
+  EXPECT_EQ(subscriber_->Register({.id = "late"}).code(), absl::StatusCode::kUnavailable);
+  while (publisher_->Publish(NewEvent()) == PublishResult::kAccepted) {
+  }
+  EXPECT_EQ(publisher_->Publish(NewEvent()), PublishResult::kClosed);
+}
+
+}  // namespace
+}  // namespace routebench
