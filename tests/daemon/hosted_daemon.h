@@ -2,34 +2,15 @@
 #ifndef ROUTEBENCH_TESTS_DAEMON_HOSTED_DAEMON_H_
 #define ROUTEBENCH_TESTS_DAEMON_HOSTED_DAEMON_H_
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "daemon/client/daemon_client.h"
 #include "daemon/server/broker.h"
-#include "gtest/gtest.h"
+#include "tests/daemon/private_directory.h"
 
 namespace routebench::testing {
-
-// A directory of its own, mode 0700, gone with this object.
-class PrivateDirectory {
- public:
-  PrivateDirectory() {
-    std::string path = (std::filesystem::temp_directory_path() / "routebench-XXXXXX").string();
-    if (mkdtemp(path.data()) == nullptr) std::abort();
-    path_ = path;
-  }
-  ~PrivateDirectory() { std::filesystem::remove_all(path_); }
-  PrivateDirectory(const PrivateDirectory&) = delete;
-  PrivateDirectory& operator=(const PrivateDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
 
 class HostedDaemon {
  public:

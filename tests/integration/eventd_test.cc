@@ -1,0 +1,194 @@
+// The real eventd: its life from start to stop, and what its clients see of its death.
+#include <signal.h>
+
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "daemon/client/daemon_client.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/daemon/private_directory.h"
+#include "tests/integration/eventd_process.h"
+#include "tests/support/gate.h"
+#include "tests/support/recorder.h"
+
+namespace routebench {
+namespace {
+
+using ::testing::ElementsAre;
+using testing::EventdProcess;
+using testing::Gate;
+using ::testing::HasSubstr;
+using testing::Inbox;
+using testing::kPatience;
+using testing::Outcomes;
+using testing::PrivateDirectory;
+
+class EventdTest : public ::testing::Test {
+ protected:
+  std::string socket() const { return (directory_.path() / "eventd.sock").string(); }
+  size_t FilesLeft() const {
+    return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(directory_.path()), {}));
+  }
+  std::unique_ptr<DaemonClient> Connect(RouterOptions router = {}) const {
+    return DaemonClient::Connect({.socket_path = socket(), .name = "test", .router = std::move(router)})
+        .value();
+  }
+  Event NewEvent() {
+    Event event;
+    event.header.kind = EventKind::kFileModified;
+    event.header.sequence = ++sequence_;
+    event.header.id = {1, sequence_};
+    event.payload = Payload::Bytes(std::make_shared<std::string>(100, 'x'));
+    return event;
+  }
+
+  PrivateDirectory directory_;
+  uint64_t sequence_ = 0;
+};
+
+TEST_F(EventdTest, StartsServesAndStops) {
+  EventdProcess eventd({"--socket", socket()});
+  ASSERT_TRUE(eventd.AwaitReady());
+  const Inbox inbox;
+  {
+    const auto subscriber = Connect();
+    const auto publisher = Connect();
+    ASSERT_TRUE(subscriber->Register({.id = "receiver"}).ok());
+    ASSERT_TRUE(subscriber->Subscribe({.service = "receiver"}, inbox.Acknowledging()).ok());
+    for (int i = 0; i < 3; ++i) ASSERT_EQ(publisher->Publish(NewEvent()), PublishResult::kAccepted);
+    EXPECT_TRUE(publisher->Drain(kPatience).ok());
+  }
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(1, 2, 3));
+  eventd.Signal(SIGTERM);
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+  EXPECT_EQ(FilesLeft(), 0u);
+  EXPECT_THAT(eventd.log(), HasSubstr("event=listening"));
+  EXPECT_THAT(eventd.log(), HasSubstr("event=peer_connected session=2"));
+  EXPECT_THAT(eventd.log(), HasSubstr("event=peer_gone session=2"));
+  EXPECT_THAT(eventd.log(), HasSubstr("event=draining reason=SIGTERM"));
+  EXPECT_THAT(eventd.log(), HasSubstr("event=stopped routed=3 in_flight=0 balanced=yes delivered=3"));
+}
+
+TEST_F(EventdTest, StopsOnInterrupt) {
+  EventdProcess eventd({"--socket", socket()});
+  ASSERT_TRUE(eventd.AwaitReady());
+  eventd.Signal(SIGINT);
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+  EXPECT_EQ(FilesLeft(), 0u);
+}
+
+TEST_F(EventdTest, StopsWhenItsStarterIsGone) {
+  EventdProcess eventd({"--socket", socket()});
+  ASSERT_TRUE(eventd.AwaitReady());
+  eventd.CloseStopDescriptor();
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+  EXPECT_THAT(eventd.log(), HasSubstr("reason=stop_fd"));
+  EXPECT_EQ(FilesLeft(), 0u);
+}
+
+TEST_F(EventdTest, ASecondOneRefuses) {
+  EventdProcess first({"--socket", socket()});
+  ASSERT_TRUE(first.AwaitReady());
+  EventdProcess second({"--socket", socket()});
+  EXPECT_FALSE(second.AwaitReady());
+  EXPECT_EQ(second.AwaitExit(), 1);
+  EXPECT_EQ(second.log(), "eventd: a daemon is listening on " + socket() + " already\n");
+  EXPECT_TRUE(Connect()->Register({.id = "still"}).ok()) << "the first is not disturbed";
+}
+
+TEST_F(EventdTest, ReplacesWhatAKilledOneLeft) {
+  {
+    EventdProcess killed({"--socket", socket()});
+    ASSERT_TRUE(killed.AwaitReady());
+    killed.Signal(SIGKILL);
+    EXPECT_EQ(killed.AwaitExit(), -SIGKILL);
+  }
+  EXPECT_EQ(FilesLeft(), 2u) << "the socket and its lock";
+  EventdProcess next({"--socket", socket()});
+  EXPECT_TRUE(next.AwaitReady());
+  next.Signal(SIGTERM);
+  EXPECT_EQ(next.AwaitExit(), 0);
+  EXPECT_EQ(FilesLeft(), 0u);
+}
+
+TEST_F(EventdTest, DrainsBeforeItStops) {
+  EventdProcess eventd({"--socket", socket(), "--drain-deadline", "60"});
+  ASSERT_TRUE(eventd.AwaitReady());
+  const Gate gate;
+  const Inbox inbox;
+  const Outcomes outcomes;
+  const auto subscriber = Connect();
+  const auto publisher = Connect({.outcome_sink = outcomes.Sink()});
+  ASSERT_TRUE(subscriber->Register({.id = "receiver"}).ok());
+  ASSERT_TRUE(subscriber->Subscribe({.service = "receiver"}, inbox.Behind(gate)).ok());
+  for (int i = 0; i < 3; ++i) ASSERT_EQ(publisher->Publish(NewEvent()), PublishResult::kAccepted);
+  ASSERT_TRUE(gate.AwaitEntered(1));
+  ASSERT_TRUE(publisher->Statistics().ok()) << "all three have arrived there";
+  eventd.Signal(SIGTERM);
+  ASSERT_TRUE(eventd.AwaitLog("event=draining"));
+  // What comes now is not admitted any more.
+  while (outcomes.SequencesOf(Outcome::kDroppedClosed).empty()) {
+    ASSERT_EQ(publisher->Publish(NewEvent()), PublishResult::kAccepted);
+    ASSERT_TRUE(publisher->Statistics().ok());
+  }
+  gate.Open();
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+  EXPECT_THAT(eventd.log(), HasSubstr("in_flight=0 balanced=yes delivered="));
+  EXPECT_THAT(eventd.log(), ::testing::Not(HasSubstr("drain_incomplete")));
+}
+
+TEST_F(EventdTest, StopsAtItsDeadlineWhenAHandlerIsStuck) {
+  EventdProcess eventd({"--socket", socket(), "--drain-deadline", "0.1"});
+  ASSERT_TRUE(eventd.AwaitReady());
+  const Gate gate;
+  const Inbox inbox;
+  const auto subscriber = Connect();
+  const auto publisher = Connect();
+  ASSERT_TRUE(subscriber->Register({.id = "receiver"}).ok());
+  ASSERT_TRUE(subscriber->Subscribe({.service = "receiver"}, inbox.Behind(gate)).ok());
+  ASSERT_EQ(publisher->Publish(NewEvent()), PublishResult::kAccepted);
+  ASSERT_TRUE(gate.AwaitEntered(1));
+  eventd.Signal(SIGTERM);
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+  EXPECT_THAT(eventd.log(), HasSubstr("event=drain_incomplete detail=\"1 events are in flight\""));
+  EXPECT_THAT(eventd.log(), HasSubstr("routed=1 in_flight=0 balanced=yes dropped_closed=1"));
+  gate.Open();
+}
+
+TEST_F(EventdTest, ItsDeathIsSeenAtOnce) {
+  EventdProcess eventd({"--socket", socket()});
+  ASSERT_TRUE(eventd.AwaitReady());
+  const Outcomes outcomes;
+  const auto publisher = Connect({.outcome_sink = outcomes.Sink()});
+  ASSERT_TRUE(publisher->Register({.id = "receiver"}).ok());
+  eventd.Signal(SIGSTOP);
+  for (int i = 0; i < 5; ++i) ASSERT_EQ(publisher->Publish(NewEvent()), PublishResult::kAccepted);
+  const TimePoint killed = Clock::System().Now();
+  eventd.Signal(SIGKILL);
+  EXPECT_TRUE(outcomes.Await(Outcome::kLostWithPeer, 5));
+  EXPECT_LT(Clock::System().Now() - killed, kPatience);
+  EXPECT_THAT(outcomes.SequencesOf(Outcome::kLostWithPeer), ElementsAre(1, 2, 3, 4, 5));
+  EXPECT_EQ(publisher->Publish(NewEvent()), PublishResult::kClosed);
+  EXPECT_EQ(publisher->Statistics().status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(publisher->Register({.id = "late"}).code(), absl::StatusCode::kUnavailable);
+  EXPECT_TRUE(publisher->Close(kPatience).ok());
+}
+
+TEST_F(EventdTest, AnswersBadUsage) {
+  EventdProcess unknown({"--bogus"});
+  EXPECT_EQ(unknown.AwaitExit(), 64);
+  EXPECT_THAT(unknown.log(), HasSubstr("--bogus"));
+  EventdProcess too_long({"--socket", "/tmp/" + std::string(200, 'x')});
+  EXPECT_EQ(too_long.AwaitExit(), 1);
+  EXPECT_THAT(too_long.log(), HasSubstr("socket path"));
+}
+
+TEST_F(EventdTest, AClientSaysThatNobodyIsThere) {
+  const auto client = DaemonClient::Connect({.socket_path = socket()});
+  EXPECT_EQ(client.status().code(), absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace routebench
