@@ -10,6 +10,7 @@ namespace routebench::loadgen {
 namespace {
 
 constexpr size_t kMaxSegments = 1'000'000;
+constexpr double kRounding = 1e-9;  // of periods, when they are counted
 
 double AreaOf(const Intensity::Segment& s) {
   return (s.end - s.start) * (s.rate_at_start + s.rate_at_end) / 2;
@@ -35,18 +36,23 @@ absl::Status AddBursts(const Frame& frame, const record::Shape& shape, Intensity
   if (every <= 0 || factor <= 1 || length >= every || in_burst > in_period) {
     return absl::InvalidArgumentError(
         "bursts must be shorter than the time between them and faster than the mean: see --burst-size, "
-        "--burst-every "
-        "and --burst-factor");
+        "--burst-every and --burst-factor");
   }
   if ((frame.end - frame.begin) / every > static_cast<double>(kMaxSegments) / 2) {
     return absl::InvalidArgumentError("--burst-every is too short for the duration");
   }
   const double between = (in_period - in_burst) / (every - length);
-  for (double start = frame.begin; start < frame.end; start += every) {
-    const double burst_end = std::min(start + length, frame.end);
-    intensity.Add({start, burst_end, frame.rate * factor, frame.rate * factor, frame.phase(1)});
-    intensity.Add({burst_end, std::min(start + every, frame.end), between, between, frame.phase(2)});
+  // Whole periods only, and the mean rate after the last one: part of a period would not have the mean.
+  const double periods = std::floor((frame.end - frame.begin) / every + kRounding);
+  if (periods < 1) return absl::InvalidArgumentError("--burst-every is longer than the measured part");
+  const auto start_of = [&](double period) { return frame.begin + period * every; };
+  for (double period = 0; period < periods; ++period) {
+    const double burst_end = start_of(period) + length;
+    const double end = std::min(start_of(period + 1), frame.end);
+    intensity.Add({start_of(period), burst_end, frame.rate * factor, frame.rate * factor, frame.phase(1)});
+    intensity.Add({burst_end, end, between, between, frame.phase(2)});
   }
+  intensity.Add({start_of(periods), frame.end, frame.rate, frame.rate, frame.phase(2)});
   return absl::OkStatus();
 }
 
@@ -76,8 +82,7 @@ absl::Status AddSpikes(const Frame& frame, const record::Shape& shape, Intensity
   if (factor <= 0 || length <= 0 || frame.begin + at + length > frame.end || (every > 0 && every <= length)) {
     return absl::InvalidArgumentError(
         "a spike must lie inside the measured part and end before the next one: see --spike-at, --spike-for "
-        "and "
-        "--spike-every");
+        "and --spike-every");
   }
   std::vector<double> starts;
   for (double start = frame.begin + at; start + length <= frame.end && starts.size() < kMaxSegments;
