@@ -133,6 +133,7 @@ class Campaign {
     }
     for (size_t i = 0; i < runs.size(); ++i) {
       if (const int code = Execute(runs, i); code != kExitOk) return code;
+      if (i + 1 == runs.size() || runs[i + 1].cell != runs[i].cell) EndCell(cells_[runs[i].cell]);
     }
     ClearProgress();
     out_ << absl::StrFormat("%d runs, %d of them invalid; records in %s\n", runs.size(), invalid_,
@@ -160,22 +161,33 @@ class Campaign {
     return flags;
   }
 
-  // What a cell amounts to, in the words of the executable that will run it: wrong flags are found before
-  // anything runs.
+  // What a cell amounts to, in the words of the executable that will run it, for both arms: wrong flags are
+  // found before anything runs.
   int AskForPlan(Cell& cell) {
+    for (const std::string& backend : {options_.a, options_.b}) {
+      if (const int code = AskForPlan(backend, cell); code != kExitOk) return code;
+    }
+    return kExitOk;
+  }
+
+  int AskForPlan(const std::string& backend, Cell& cell) {
     const Capture capture;
-    std::vector<std::string> flags = FlagsOf(cell, options_.a, options_.seed);
+    std::vector<std::string> flags = FlagsOf(cell, backend, options_.seed);
     flags.push_back("--print-plan");
     auto child = ChildProcess::Start(flags, -1, capture.descriptor());
     if (!child.ok()) return Fail(std::string(child.status().message()));
     (*child)->AwaitEnd(std::chrono::minutes(1));
     const auto ended = (*child)->Ended();
-    const auto plan = nlohmann::json::parse(capture.Text(), nullptr, false);
-    if (!ended.has_value() || (*child)->exit_code() != kExitOk || plan.is_discarded()) {
-      err_ << capture.Text();
-      Fail(absl::StrCat("the runs of ", cell.name, " cannot be planned"));
+    // Remarks on a trace come before the plan; both arms have the same to say.
+    const std::string text = capture.Text();
+    const size_t start = text.rfind("{", 0) == 0 ? 0 : std::min(text.find("\n{"), text.size());
+    const auto plan = nlohmann::json::parse(text.substr(start), nullptr, false);
+    if (!ended.has_value() || (*child)->exit_code() != kExitOk || !plan.is_object()) {
+      err_ << text;
+      Fail(absl::StrCat("the runs of ", cell.name, " with ", backend, " cannot be planned"));
       return (*child)->exit_code().value_or(kExitError) == kExitUsage ? kExitUsage : kExitError;
     }
+    if (backend == options_.a) err_ << text.substr(0, start);
     cell.planned_ns = plan.value("warmup_ns", 0.0) + plan.value("duration_ns", 0.0);
     cell.events = plan.value("events", uint64_t{0});
     return kExitOk;
@@ -206,9 +218,10 @@ class Campaign {
     auto child = ChildProcess::Start(Arguments(run), -1, capture.descriptor());
     if (!child.ok()) return Fail(std::string(child.status().message()));
     const TimePoint start = Clock::System().Now();
-    while (!(*child)->Ended().has_value()) {
+    ShowProgress(runs, index, Duration::zero());
+    while (!(*child)->AwaitEnd(kTick)) {
       ShowProgress(runs, index, Clock::System().Now() - start);
-      if (!interrupt_.WaitFor(kTick)) continue;
+      if (!interrupt_.WaitFor(Duration::zero())) continue;
       (*child)->Stop(kStopPatience);
       // The run itself wrote an interrupted record: no part of the campaign.
       std::error_code ignored;
@@ -221,9 +234,14 @@ class Campaign {
         std::max(0.0, static_cast<double>((Clock::System().Now() - start).count()) - cell.planned_ns);
     ++finished_;
     const auto code = (*child)->exit_code();
-    if (code == kExitInvalid) ++invalid_;
-    if (code == kExitOk || code == kExitInvalid) return kExitOk;
+    if (code == kExitOk) return kExitOk;
     ClearProgress();
+    if (code == kExitInvalid) {
+      ++invalid_;
+      err_ << "loadgen: " << std::filesystem::path(PathOf(run)).filename().string()
+           << " is invalid; see its gates\n";
+      return kExitOk;
+    }
     err_ << capture.Text();
     return Fail(absl::StrCat("the run of ", run.backend, " in block ", run.block, " of ", cell.name, " ",
                              *(*child)->Ended(), "; the finished runs are in ", options_.out));
@@ -265,6 +283,11 @@ class Campaign {
     if (options_.progress) err_ << "\r\033[K" << std::flush;
   }
 
+  void EndCell(const Cell& cell) {
+    ClearProgress();
+    err_ << absl::StrFormat("%s: %d blocks done\n", cell.name, cell.blocks);
+  }
+
   int Fail(const std::string& sentence) {
     err_ << "loadgen: " << sentence << "\n";
     return kExitError;
@@ -303,6 +326,10 @@ CLI::App* AddCampaignCommand(CLI::App& app, CampaignOptions& options) {
 
 int RunCampaign(const CampaignOptions& options, std::ostream& out, std::ostream& err) {
   std::vector<Cell> cells;
+  if (options.a == options.b) {
+    err << "loadgen: --a and --b: a comparison takes two different backends\n";
+    return kExitUsage;
+  }
   for (const std::string& text : options.cells) {
     auto cell = ParseCell(text);
     if (!cell.ok()) {
