@@ -129,6 +129,9 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   absl::flat_hash_map<SubscriptionId, std::shared_ptr<Mailbox>> mailboxes_;
   SubscriptionId last_id_ = 0;
   Mailbox* last_mailbox_ = nullptr;  // of last_id_
+  // One thread reads, or writes what another left, after another: epoll hands over, by arming and waking. The kernel
+  // orders the two sides; this counter says so in the language's terms.
+  std::atomic<uint32_t> armed_{0};
   bool outcomes_added_ = false;
   std::string farewell_;  // the daemon's
 
@@ -186,6 +189,7 @@ void DaemonClient::Core::Poll(int operation, int descriptor, uint32_t events, Po
   epoll_event event = {};
   event.events = events;
   event.data.u32 = what;
+  armed_.fetch_add(1, std::memory_order_release);
   epoll_ctl(epoll_, operation, descriptor, &event);
 }
 
@@ -199,6 +203,7 @@ void DaemonClient::Core::Start(const std::shared_ptr<WorkerPool>& pool) {
 void DaemonClient::Core::WaitForWork() {
   epoll_event event;
   if (epoll_wait(epoll_, &event, 1, -1) != 1) return;
+  armed_.load(std::memory_order_acquire);
   switch (event.data.u32) {
     case kWake: {
       eventfd_t count;
