@@ -71,6 +71,14 @@ TEST_F(RunRecordTest, SaysWhichPathCannotBeWritten) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("No such file or directory"));
 }
 
+TEST_F(RunRecordTest, ReplacesNothingButAFile) {
+  std::filesystem::create_directory(directory_ / "b.run");
+  const auto status = WriteRunRecord(record_, directory_ / "b.run");
+  EXPECT_THAT(std::string(status.message()), HasSubstr("is there and is not a regular file"));
+  EXPECT_TRUE(std::filesystem::is_directory(directory_ / "b.run"));
+  EXPECT_EQ(FilesIn(directory_.path()), 1u);
+}
+
 TEST_F(RunRecordTest, LeavesNothingBehindWhenTheFileMayNotGrow) {
   // A limit on the file size fails the write as a full disk does, and needs no rights.
   rlimit before{};
