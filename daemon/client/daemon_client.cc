@@ -129,8 +129,8 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   absl::flat_hash_map<SubscriptionId, std::shared_ptr<Mailbox>> mailboxes_;
   SubscriptionId last_id_ = 0;
   Mailbox* last_mailbox_ = nullptr;  // of last_id_
-  // One thread reads, or writes what another left, after another: epoll hands over, by arming and waking. The kernel
-  // orders the two sides; this counter says so in the language's terms.
+  // One thread reads, or writes what another left, after another: epoll hands over, by arming and waking. The
+  // kernel orders the two sides; this counter says so in the language's terms.
   std::atomic<uint32_t> armed_{0};
   bool outcomes_added_ = false;
   std::string farewell_;  // the daemon's

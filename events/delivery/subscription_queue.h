@@ -40,8 +40,8 @@ enum class Admission : uint8_t {
   kQueued,
   kEvicted,  // queued; the oldest ready event left instead and is in OfferResult::evicted (kDroppedOldest)
   kRecall,   // queued above capacity, because something older is out: whoever holds the out events drops the
-            // oldest of them when this one arrives and answers with Handed (drop-oldest only; held and ready
-            // stay within the capacity, what is out is the owner's to bound)
+             // oldest of them when this one arrives and answers with Handed (drop-oldest only; held and ready
+             // stay within the capacity, what is out is the owner's to bound)
   kRejected,  // full, policy reject:      kDroppedQueueFull
   kDropped,   // full, policy drop-newest: kDroppedNewest
   kFull,    // full, policy block: not queued; the owner waits for room (until its deadline) and offers again
