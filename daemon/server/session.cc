@@ -324,7 +324,7 @@ void Session::AppendDelivery(SubscriptionId subscription, const delivery::Parcel
       define.number = answer.number;
       char* const out = out_.Append(sizeof define + set->encoded().size());
       wire::Store(define, out);
-      std::memcpy(out + sizeof define, set->encoded().data(), set->encoded().size());
+      set->encoded().copy(out + sizeof define, set->encoded().size());
     }
     attributes = answer.number == 0 ? std::string_view(set->encoded()) : std::string_view();
   }
@@ -341,8 +341,9 @@ void Session::AppendDelivery(SubscriptionId subscription, const delivery::Parcel
           : out_.Append(head + body.size());
   wire::Store(prefix, out);
   EncodeHeader(header, out + sizeof prefix);
-  std::memcpy(out + sizeof prefix + kEncodedHeaderSize, attributes.data(), attributes.size());
-  if (body.size() < FrameWriter::kReferenceBytes) std::memcpy(out + head, body.data(), body.size());
+  // Either may be empty and without an address.
+  attributes.copy(out + sizeof prefix + kEncodedHeaderSize, attributes.size());
+  if (body.size() < FrameWriter::kReferenceBytes) body.copy(out + head, body.size());
 }
 
 void Session::OnDeliverable(Subscription& subscription) {
