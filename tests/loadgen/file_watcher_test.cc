@@ -139,15 +139,17 @@ TEST_F(FileWatcherTest, FindsWhatANewDirectoryAlreadyHolds) {
 }
 
 TEST_F(FileWatcherTest, ReportsOnceWhatIsFoundAndToldByTheKernel) {
+  fs::create_directory(in_ / "d");
   Start();
-  fs::create_directory(in_ / "a");
-  EXPECT_THAT(Read(), ElementsAre("directory_created a"));
-  // The kernel tells of both; b/c is also found while b is looked into for the first time.
-  fs::create_directory(in_ / "a/b");
-  fs::create_directory(in_ / "a/b/c");
-  Touch(in_ / "a/b/c/f");
-  EXPECT_THAT(Read(),
-              ElementsAre("directory_created a/b", "directory_created a/b/c", "file_created a/b/c/f"));
+  fs::rename(in_ / "d", out_ / "d");
+  fs::rename(out_ / "d", in_ / "e");
+  // Its watch was there all the time: the kernel tells of the file, and looking into the newcomer finds it.
+  Touch(in_ / "e/f");
+  EXPECT_THAT(Read(), IsEmpty());
+  time_.Advance(FileWatcher::kPairingTime);
+  EXPECT_THAT(Read(), ElementsAre("directory_deleted d", "directory_created e", "file_created e/f"));
+  Touch(in_ / "e/g");
+  EXPECT_THAT(Read(), ElementsAre("file_created e/g"));
 }
 
 TEST_F(FileWatcherTest, PairsMovesBetweenDirectories) {

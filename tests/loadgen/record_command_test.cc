@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 #include <sstream>
@@ -112,8 +113,11 @@ TEST_F(RecordCommandTest, EndsCleanlyWhenInterrupted) {
 }
 
 TEST_F(RecordCommandTest, KillsACommandThatDoesNotListenAtTheSecondSignal) {
+  const auto start = std::chrono::steady_clock::now();
   EXPECT_EQ(Record("trap '' INT TERM; touch f; kill -INT $PPID; kill -TERM $PPID; read line < ../never"),
             130);
+  // Without the second signal it would have been given five seconds.
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(5));
   EXPECT_THAT(Kinds(), ElementsAre("filesystem.file_created"));
 }
 
