@@ -265,6 +265,7 @@ bool FileWatcher::Watch(Directory& directory, const std::string& path) {
   }
   // One watch for one inode: whoever had it was another directory under a name that it has lost.
   if (const auto other = by_watch_.find(watch); other != by_watch_.end()) other->second->watch = -1;
+  if (directory.watch >= 0) by_watch_.erase(directory.watch);
   directory.watch = watch;
   by_watch_[watch] = &directory;
   return true;
