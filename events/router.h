@@ -153,6 +153,7 @@ class EventRouter {
   virtual absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler) = 0;
   // After the return the handler does not run and never will. From inside that very handler it returns at
   // once, and no later call happens. Waiting events end as kDroppedUnsubscribed.
+  // Two handlers that end each other's subscription at the same time wait for each other for ever: do not.
   virtual absl::Status Unsubscribe(SubscriptionId subscription) = 0;
 
   // Exact when quiet: everything published before the call and settled is in it.
