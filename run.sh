@@ -215,7 +215,7 @@ compare() {
   record_trace "$bin" "$dir/trace.jsonl"
   if [[ $command == quick ]]; then
     step 'Compare coordinator and daemon (mixed for a verdict on p99, the rest exploratory; about 4 minutes)'
-    campaign_and_report "$bin" "$dir" mixed:12 steady:2 burst:2 ramp:2 spike:2 "replay=$dir/trace.jsonl:2" --
+    campaign_and_report "$bin" "$dir" mixed:16 steady:2 burst:2 ramp:2 spike:2 "replay=$dir/trace.jsonl:2" --
   else
     step 'Compare coordinator and daemon at three rates (about 90 minutes; interrupt at any time, records stay)'
     for rate in 1k/s 5k/s 20k/s; do
