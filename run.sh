@@ -15,6 +15,7 @@ readonly packages=(
   'libabsl-dev|status, strings, hash maps'
   'libprotobuf-dev|event bodies and run records'
   'protobuf-compiler|generates their code'
+  'libre2-dev|regular expressions in filters, in linear time on hostile input'
   'libcli11-dev|command lines'
   'nlohmann-json3-dev|JSON of traces and reports'
   'zlib1g-dev|HdrHistogram export'
