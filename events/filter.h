@@ -1,8 +1,11 @@
-// Which events a receiver wants (R9: kinds and priorities).
+// Which events a receiver wants (R9).
 #ifndef ROUTEBENCH_EVENTS_FILTER_H_
 #define ROUTEBENCH_EVENTS_FILTER_H_
 
 #include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "events/event.h"
 
@@ -25,12 +28,18 @@ class PrioritySet {
   uint8_t bits_ = 0;
 };
 
-// A conjunction; the default takes everything. A receiver's several filters are alternatives.
+// A conjunction; the default takes everything. A receiver's several filters are alternatives. What it means
+// is in docs/filters.md; routing::FilterSet checks and evaluates it.
 struct Filter {
-  KindSet kinds = KindSet::All();
+  KindSet kinds = KindSet::All();  // KindSet::Of(category) for a category
   PrioritySet priorities = PrioritySet::All();
+  std::vector<Source> sources;           // one of them; none: any. An empty part of a source stands for any.
+  uint64_t max_body_bytes = UINT64_MAX;  // encoded
+  std::vector<std::pair<std::string, std::string>> metadata;  // each the first entry of its key
+  std::string expression;                                     // empty: none
 
-  bool Matches(const EventHeader& header) const {
+  // Of the conjunction the part that a header decides.
+  bool AdmitsHeader(const EventHeader& header) const {
     return kinds.Contains(header.kind) && priorities.Contains(header.priority);
   }
 };

@@ -76,10 +76,10 @@ TEST(PrioritySet, ContainsWhatWasPutIn) {
 TEST(Filter, IsAConjunction) {
   const Filter filter{.kinds = KindSet::Of(Category::kMcp),
                       .priorities = PrioritySet().With(Priority::kHigh)};
-  EXPECT_TRUE(filter.Matches({.kind = EventKind::kToolCall, .priority = Priority::kHigh}));
-  EXPECT_FALSE(filter.Matches({.kind = EventKind::kToolCall, .priority = Priority::kLow}));
-  EXPECT_FALSE(filter.Matches({.kind = EventKind::kFileCreated, .priority = Priority::kHigh}));
-  EXPECT_TRUE(Filter().Matches({.kind = EventKind::kCustom, .priority = Priority::kLow}));
+  EXPECT_TRUE(filter.AdmitsHeader({.kind = EventKind::kToolCall, .priority = Priority::kHigh}));
+  EXPECT_FALSE(filter.AdmitsHeader({.kind = EventKind::kToolCall, .priority = Priority::kLow}));
+  EXPECT_FALSE(filter.AdmitsHeader({.kind = EventKind::kFileCreated, .priority = Priority::kHigh}));
+  EXPECT_TRUE(Filter().AdmitsHeader({.kind = EventKind::kCustom, .priority = Priority::kLow}));
 }
 
 }  // namespace

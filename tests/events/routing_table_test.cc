@@ -68,9 +68,9 @@ Targets NaiveResolve(const std::vector<RoutingTable::Entry>& entries, const Even
   for (const RoutingTable::Entry& entry : entries) {
     const bool meant = header.addressing == Addressing::kToAll ||
                        std::find(named.begin(), named.end(), entry.service) != named.end();
-    const bool wanted =
-        entry.filters.empty() || std::any_of(entry.filters.begin(), entry.filters.end(),
-                                             [&](const Filter& filter) { return filter.Matches(header); });
+    const bool wanted = entry.filters.empty() ||
+                        std::any_of(entry.filters.begin(), entry.filters.end(),
+                                    [&](const Filter& filter) { return filter.AdmitsHeader(header); });
     if (meant && wanted && entry.supports.Contains(header.kind)) targets.push_back(entry.target);
   }
   return targets;
