@@ -1,5 +1,8 @@
 // A mutex with clang's thread-safety annotations, over the standard one.
 //
+// What it guards here is mostly held for less than 100 ns, and giving up the processor costs some
+// microseconds on both sides: Lock looks again for about that long before it sleeps.
+//
 // Not absl::Mutex: Debian ships Abseil uninstrumented, and ThreadSanitizer then reports races that are not
 // there.
 #ifndef ROUTEBENCH_EVENTS_MUTEX_H_
@@ -15,11 +18,25 @@ namespace routebench {
 
 class ABSL_LOCKABLE Mutex {
  public:
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.lock(); }
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    for (int i = 0; i < kLooks; ++i) {
+      if (mutex_.try_lock()) return;
+      for (int k = 0; k < kPauses; ++k) Pause();
+    }
+    mutex_.lock();
+  }
   void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.unlock(); }
 
  private:
   friend class CondVar;
+  static constexpr int kLooks = 20;
+  static constexpr int kPauses = 8;
+  static void Pause() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+
   std::mutex mutex_;
 };
 

@@ -46,6 +46,13 @@ class Parcel {
 
 using ParcelPtr = boost::intrusive_ptr<Parcel>;
 
+// Parcels are written by one processor and read by another: asking for the next one early hides the way of
+// its cache lines behind the work on this one.
+inline void Prefetch(const Parcel& parcel) {
+  const char* const start = reinterpret_cast<const char*>(&parcel);
+  for (size_t offset = 0; offset < 256; offset += 64) __builtin_prefetch(start + offset);
+}
+
 }  // namespace routebench::delivery
 
 #endif  // ROUTEBENCH_EVENTS_DELIVERY_PARCEL_H_

@@ -16,7 +16,9 @@ Ring<ParcelPtr>& SubscriptionQueue::RingOf(const Parcel& parcel) {
 
 void SubscriptionQueue::Queue(ParcelPtr parcel, TimePoint now) {
   const TimePoint not_before = parcel->header().not_before;
+  if (parcel->header().time_to_live > Duration::zero()) timed_ = true;
   if (not_before > now) {
+    timed_ = true;
     held_.push_back({not_before, ++arrivals_, std::move(parcel)});
     std::push_heap(held_.begin(), held_.end());
     return;
@@ -111,7 +113,7 @@ size_t SubscriptionQueue::Take(size_t max, TimePoint now, std::vector<ParcelPtr>
     while (!ring.empty() && taken < max) {
       ParcelPtr parcel = ring.PopFront();
       --ready_;
-      if (parcel->header().ExpiredAt(now)) {
+      if (timed_ && parcel->header().ExpiredAt(now)) {
         expired.push_back(std::move(parcel));
         continue;
       }

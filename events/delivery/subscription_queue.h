@@ -92,6 +92,9 @@ class SubscriptionQueue {
   // True when Take at `now` would give or expire something.
   bool HasWork(TimePoint now) const;
 
+  // Whether the time matters to Take and HasWork: an event came that is held or does not live for ever.
+  bool timed() const { return timed_; }
+
   size_t held() const { return held_.size(); }
   size_t ready() const { return ready_; }
   size_t out() const { return out_; }
@@ -116,14 +119,16 @@ class SubscriptionQueue {
   OfferResult OfferToFull(ParcelPtr parcel, TimePoint now);
   ParcelPtr PopHeld();
 
+  // What every call needs comes first: publisher and handler pass these cache lines to and fro.
   QueueOptions options_;
-  std::array<Ring<ParcelPtr>, kPriorityCount> rings_;  // by priority; FIFO order uses the first only
-  std::vector<Held> held_;                             // a heap
-  uint64_t arrivals_ = 0;
   size_t ready_ = 0;
   size_t out_ = 0;
   size_t reserved_ = 0;
   bool closed_ = false;
+  bool timed_ = false;
+  std::array<Ring<ParcelPtr>, kPriorityCount> rings_;  // by priority; FIFO order uses the first only
+  std::vector<Held> held_;                             // a heap
+  uint64_t arrivals_ = 0;
 };
 
 }  // namespace routebench::delivery

@@ -13,6 +13,11 @@ using delivery::ParcelPtr;
 constexpr size_t kBatch = 64;
 constexpr int kBatchesPerTurn = 4;
 
+// A blocked publisher is woken when a quarter of the places is free, not for each of them: one wake-up costs
+// as much as handing out some hundred events. Behind slow handlers it is woken for what there is.
+constexpr size_t kWakeShare = 4;
+constexpr Duration kPatience = std::chrono::microseconds(200);
+
 // The subscriptions whose lanes this thread is running, the innermost first: several where handlers run in
 // the thread that publishes.
 struct Running {
@@ -55,6 +60,7 @@ Outcome OutcomeOf(Admission admission) {
 // A publisher that waits for a place. Lives on its stack; under the subscription's mutex.
 struct Subscriber::Waiter {
   uint64_t ticket;
+  TimePoint since;
   CondVar changed;
   bool granted = false;
   bool late = false;
@@ -122,7 +128,8 @@ Admission Subscriber::Offer(ParcelPtr&& parcel) {
   Lane* lane;
   {
     MutexLock lock(mutex_);
-    if (queue_.full()) MakeRoom();
+    if (queue_.full()) MakeRoom(TimePoint{});
+    if (!waiters_.empty()) return Admission::kFull;
     result = queue_.Offer(std::move(parcel), now);
     if (result.admission == Admission::kFull) {
       parcel = std::move(result.evicted);
@@ -143,15 +150,15 @@ Admission Subscriber::Offer(ParcelPtr&& parcel) {
 
 bool Subscriber::Reserve() {
   MutexLock lock(mutex_);
-  if (queue_.full()) MakeRoom();
-  return queue_.closed() || queue_.Reserve();
+  if (queue_.full()) MakeRoom(TimePoint{});
+  return queue_.closed() || (waiters_.empty() && queue_.Reserve());
 }
 
 void Subscriber::CancelReservation() {
   MutexLock lock(mutex_);
   if (queue_.closed()) return;
   queue_.CancelReservation();
-  MakeRoom();
+  MakeRoom(TimePoint{});
 }
 
 void Subscriber::OfferReserved(ParcelPtr parcel) {
@@ -187,8 +194,9 @@ void Subscriber::Refuse(const delivery::Parcel& parcel, Outcome outcome) {
 
 bool Subscriber::AwaitPlace(TimePoint deadline) {
   if (Reserve()) return true;
-  if (clock_.Now() >= deadline) return false;
   Waiter self;
+  self.since = clock_.Now();
+  if (self.since >= deadline) return false;
   TimerId timer;
   {
     MutexLock lock(mutex_);
@@ -196,7 +204,7 @@ bool Subscriber::AwaitPlace(TimePoint deadline) {
     self.ticket = ++last_ticket_;
     waiters_.push_back(&self);
     attention_.fetch_add(kOneWaiter);
-    MakeRoom();
+    MakeRoom(self.since);
     if (self.granted) return true;
     timer = timers_.Schedule(deadline, [weak = weak_from_this(), ticket = self.ticket] {
       if (const auto subscriber = weak.lock()) subscriber->GiveUpWaiting(ticket);
@@ -212,6 +220,7 @@ void Subscriber::GiveUpWaiting(uint64_t ticket) {
   const auto waiter =
       std::find_if(waiters_.begin(), waiters_.end(), [&](const Waiter* w) { return w->ticket == ticket; });
   if (waiter == waiters_.end()) return;
+  (*waiter)->granted = queue_.Reserve();
   (*waiter)->late = true;
   (*waiter)->changed.NotifyOne();
   waiters_.erase(waiter);
@@ -219,8 +228,15 @@ void Subscriber::GiveUpWaiting(uint64_t ticket) {
 }
 
 // Notices what a lane has handed out meanwhile, and gives places to those who waited longest.
-void Subscriber::MakeRoom() {
+void Subscriber::MakeRoom(TimePoint now) {
   if (batch_max_ > 1) Fold(lanes_.front());
+  if (waiters_.empty()) return;
+  const size_t free = options_.spec.capacity - std::min(options_.spec.capacity, queue_.occupancy());
+  const bool more_will_be_free = queue_.ready() + queue_.out() > 0;
+  if (free * kWakeShare < options_.spec.capacity && more_will_be_free &&
+      now - waiters_.front()->since < kPatience) {
+    return;
+  }
   while (!waiters_.empty() && queue_.Reserve()) {
     waiters_.front()->granted = true;
     waiters_.front()->changed.NotifyOne();
@@ -286,13 +302,13 @@ bool Subscriber::TakeBatch(Lane& lane) {
   bool taken = false;
   bool hook = false;
   Lane* another = nullptr;
+  lane.batch.clear();
+  lane.expired.clear();
   {
     MutexLock lock(mutex_);
     Fold(lane);
-    lane.batch.clear();
-    lane.expired.clear();
     const bool from_gate = std::exchange(lane.at_gate, false);
-    const TimePoint now = queue_.closed() ? TimePoint{} : clock_.Now();
+    const TimePoint now = queue_.timed() && !queue_.closed() ? clock_.Now() : TimePoint{};
     if (queue_.closed() || !queue_.HasWork(now)) {
       pass_on = from_gate;
       RestLane(lane);
@@ -308,7 +324,7 @@ bool Subscriber::TakeBatch(Lane& lane) {
         lane.progress.fetch_add(1);
         Fold(lane);
       }
-      MakeRoom();
+      MakeRoom(now);
       another = LaneToStart();
     }
   }
@@ -342,6 +358,7 @@ void Subscriber::LeaveGate() {
 void Subscriber::RestLane(Lane& lane) {
   lane.active = false;
   ++resting_lanes_;
+  MakeRoom(TimePoint{});
   ArmHeldTimer();
   PauseLane(lane);
 }
@@ -402,9 +419,10 @@ void Subscriber::Fold(Lane& lane) {
 
 // False: the lane has been abandoned in a handler.
 bool Subscriber::HandBatch(Lane& lane) {
-  for (ParcelPtr& parcel : lane.batch) {
-    if (Hand(lane, parcel)) {
-      parcel.reset();
+  for (size_t i = 0; i < lane.batch.size(); ++i) {
+    if (i + 2 < lane.batch.size()) delivery::Prefetch(*lane.batch[i + 2]);
+    if (Hand(lane, lane.batch[i])) {
+      lane.batch[i].reset();
       continue;
     }
     MutexLock lock(mutex_);
@@ -438,7 +456,7 @@ bool Subscriber::ExpiredInHand(const delivery::Parcel& parcel) const {
 std::optional<Outcome> Subscriber::Attend() {
   MutexLock lock(mutex_);
   if (queue_.closed()) return end_outcome_;
-  MakeRoom();
+  MakeRoom(clock_.Now());
   return std::nullopt;
 }
 

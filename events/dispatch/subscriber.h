@@ -137,7 +137,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   Lane* LaneToStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleLane(Lane* lane);
   void Fold(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void MakeRoom(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   std::optional<Outcome> Attend();
   void ArmHeldTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveUpWaiting(uint64_t ticket);
@@ -156,10 +156,10 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   const Clock& clock_;
   Timers& timers_;
 
-  Mutex mutex_;
-  CondVar changed_;  // a lane rests, or an answer has been told: only signalled after End
+  alignas(64) Mutex mutex_;
   delivery::SubscriptionQueue queue_ ABSL_GUARDED_BY(mutex_);
-  Books books_ ABSL_GUARDED_BY(mutex_);           // in_flight is not kept here
+  CondVar changed_;                      // a lane rests, or an answer has been told: only signalled after End
+  Books books_ ABSL_GUARDED_BY(mutex_);  // in_flight is not kept here
   uint64_t in_hand_ ABSL_GUARDED_BY(mutex_) = 0;  // taken by a lane and not answered, as far as folded
   absl::flat_hash_set<std::shared_ptr<Deferred>> deferred_ ABSL_GUARDED_BY(mutex_);  // and unanswered
   uint32_t telling_ ABSL_GUARDED_BY(mutex_) = 0;  // threads other than lanes that are passing on outcomes

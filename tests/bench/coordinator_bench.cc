@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <string_view>
 #include <thread>
 
 #include "benchmark/benchmark.h"
@@ -21,9 +22,9 @@ constexpr size_t kBodyBytes = 512;
 constexpr uint64_t kEvents = 2'000'000;
 constexpr size_t kCapacity = 16'384;
 
-uint64_t ReadWords(const std::array<char, kBodyBytes>& body) {
+uint64_t ReadWords(std::string_view body) {
   uint64_t sum = 0;
-  for (size_t i = 0; i < kBodyBytes; i += sizeof(uint64_t)) {
+  for (size_t i = 0; i + sizeof(uint64_t) <= body.size(); i += sizeof(uint64_t)) {
     uint64_t word;
     std::memcpy(&word, body.data() + i, sizeof word);
     sum += word;
@@ -51,7 +52,7 @@ void BareRing(benchmark::State& state) {
         for (uint64_t n = 0; n < kEvents;) {
           const auto* got = ring.Peek();
           if (got == nullptr) continue;
-          sum += ReadWords(*got);
+          sum += ReadWords({got->data(), got->size()});
           ring.Release();
           ++n;
         }
@@ -71,9 +72,14 @@ void BareRing(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kEvents));
 }
 
-void Coordinator(benchmark::State& state) {
+uint64_t ReadBytes(const Event& event) { return ReadWords(event.payload.bytes()); }
+
+uint64_t ReadRow(const Event& event) { return ReadFields(event.header.kind, event.payload); }
+
+template <typename Read>
+void Coordinator(benchmark::State& state, EventKind kind, const Read& read) {
   const bool pinned = state.range(0) != 0;
-  EventCorpus corpus(EventKind::kRecordUpdated, kBodyBytes);
+  EventCorpus corpus(kind, kBodyBytes);
   for (auto _ : state) {
     RouterOptions options;
     options.handler_threads = 1;
@@ -84,19 +90,19 @@ void Coordinator(benchmark::State& state) {
     }
     uint64_t sum = 0;
     if (!router->Register({.id = "reader"}).ok()) return state.SkipWithError("register");
-    const auto subscription =
-        router->Subscribe({.service = "reader",
-                           .filters = {{.kinds = KindSet::Of(Category::kDatabase)}},
-                           .capacity = kCapacity},
-                          [&sum](Delivery& delivery) {
-                            sum += ReadFields(delivery.event().header.kind, delivery.event().payload);
-                            return Verdict::kAck;
-                          });
+    const auto subscription = router->Subscribe(
+        {.service = "reader", .filters = {{.kinds = KindSet::Of(CategoryOf(kind))}}, .capacity = kCapacity},
+        [&](Delivery& delivery) {
+          sum += read(delivery.event());
+          return Verdict::kAck;
+        });
     if (!subscription.ok()) return state.SkipWithError("subscribe");
     const Pinned pin(pinned ? 0 : -1);
     Timed(state, [&] {
+      const TimePoint now = std::chrono::steady_clock::now();
       for (uint64_t n = 0; n < kEvents; ++n) {
-        if (router->Publish(corpus.Next()) != PublishResult::kAccepted) return state.SkipWithError("publish");
+        if (router->Publish(corpus.Next(now)) != PublishResult::kAccepted)
+          return state.SkipWithError("publish");
       }
       if (!router->Drain(std::chrono::seconds(60)).ok()) state.SkipWithError("drain");
     });
@@ -108,17 +114,26 @@ void Coordinator(benchmark::State& state) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kEvents));
 }
 
-BENCHMARK(BareRing)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(5);
-BENCHMARK(Coordinator)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(5);
+void Shape(benchmark::internal::Benchmark* it) {
+  it->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(5);
+}
+
+BENCHMARK(BareRing)->Apply(Shape);
+BENCHMARK_CAPTURE(Coordinator, bytes, EventKind::kCustom, ReadBytes)->Apply(Shape);
+BENCHMARK_CAPTURE(Coordinator, row, EventKind::kRecordUpdated, ReadRow)->Apply(Shape);
 
 }  // namespace
 }  // namespace routebench::bench
 
 int main(int argc, char** argv) {
   return routebench::bench::RunWithRatios(argc, argv,
-                                          {{.title = "coordinator, 512 B, 1 to 1",
-                                            .ours = "Coordinator/",
+                                          {{.title = "coordinator, the same 512 B",
+                                            .ours = "Coordinator/bytes/",
                                             .limit = "BareRing/",
                                             .counter = "items_per_second",
-                                            .bar = 0.25}});
+                                            .bar = 0.25},
+                                           {.title = "coordinator, typed row of 512 B, all fields",
+                                            .ours = "Coordinator/row/",
+                                            .limit = "BareRing/",
+                                            .counter = "items_per_second"}});
 }

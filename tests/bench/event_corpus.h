@@ -13,7 +13,7 @@
 namespace routebench::bench {
 
 // Events of `kind` with bodies of exactly `body_bytes`, handed out in rotation with fresh ids, sequences and
-// times.
+// times (the time of the call, unless the caller knows one).
 class EventCorpus {
  public:
   EventCorpus(EventKind kind, size_t body_bytes) : ids_(1) {
@@ -28,12 +28,13 @@ class EventCorpus {
     }
   }
 
-  const Event& Next() {
+  const Event& Next() { return Next(std::chrono::steady_clock::now()); }
+  const Event& Next(TimePoint created) {
     ++sequence_;
     Event& event = events_[sequence_ % kBodies];
     event.header.id = ids_.Next();
     event.header.sequence = sequence_;
-    event.header.created = event.header.due = std::chrono::steady_clock::now();
+    event.header.created = event.header.due = created;
     return event;
   }
 

@@ -40,10 +40,14 @@ void RatioReporter::Finalize() {
       GetOutputStream() << absl::StrFormat("%s: not measured\n", ratio.title);
       continue;
     }
-    GetOutputStream() << absl::StrFormat("%s: %s ours %.4g, limit %.4g, ratio %.3f (asked: at %s %.3g)\n",
-                                         ratio.title, ratio.counter, ours->second, limit->second,
-                                         ours->second / limit->second,
-                                         ratio.higher_is_better ? "least" : "most", ratio.bar);
+    GetOutputStream() << absl::StrFormat("%s: %s ours %.4g, limit %.4g, ratio %.3f", ratio.title,
+                                         ratio.counter, ours->second, limit->second,
+                                         ours->second / limit->second);
+    if (ratio.bar > 0) {
+      GetOutputStream() << absl::StrFormat(" (asked: at %s %.3g)", ratio.higher_is_better ? "least" : "most",
+                                           ratio.bar);
+    }
+    GetOutputStream() << "\n";
   }
 }
 

@@ -18,7 +18,7 @@ struct Ratio {
   std::string limit;
   std::string counter;  // a user counter, for instance "items_per_second" or "p50_us"
   bool higher_is_better = true;
-  double bar = 0;  // what the project asks of ours / limit
+  double bar = 0;  // what the project asks of ours / limit; 0: nothing
 };
 
 // A console reporter that closes with one line for each ratio. Judges nothing: prints the bar beside the
