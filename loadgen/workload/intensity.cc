@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "loadgen/workload/quantities.h"
@@ -14,6 +15,10 @@ constexpr double kRounding = 1e-9;  // of periods, when they are counted
 
 double AreaOf(const Intensity::Segment& s) {
   return (s.end - s.start) * (s.rate_at_start + s.rate_at_end) / 2;
+}
+
+double RateAt(const Intensity::Segment& s, double time) {
+  return s.rate_at_start + (s.rate_at_end - s.rate_at_start) * (time - s.start) / (s.end - s.start);
 }
 
 // What every shape needs to know: where the measured part begins and ends, and its mean rate.
@@ -119,9 +124,7 @@ double Intensity::Integral(double time) const {
       continue;
     }
     if (time <= s.start) break;
-    const double rate =
-        s.rate_at_start + (s.rate_at_end - s.rate_at_start) * (time - s.start) / (s.end - s.start);
-    sum += (time - s.start) * (s.rate_at_start + rate) / 2;
+    sum += (time - s.start) * (s.rate_at_start + RateAt(s, time)) / 2;
   }
   return sum;
 }
@@ -137,6 +140,31 @@ Intensity::Inverse::Point Intensity::Inverse::At(double value) {
   const double denominator = s.rate_at_start + root;
   const double offset = denominator > 0 ? 2 * area / denominator : 0;
   return {std::clamp(s.start + offset, s.start, s.end), s.phase};
+}
+
+Intensity Superpose(const std::vector<Intensity>& parts) {
+  Intensity sum;
+  std::vector<size_t> at(parts.size());
+  // From one border of any part to the next one of any part.
+  for (double now = 0;;) {
+    double next = std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < parts.size(); ++i) {
+      const auto& segments = parts[i].segments();
+      while (at[i] < segments.size() && segments[at[i]].end <= now) ++at[i];
+      if (at[i] < segments.size()) next = std::min(next, segments[at[i]].end);
+    }
+    if (std::isinf(next)) return sum;
+    Intensity::Segment merged{.start = now, .end = next, .rate_at_start = 0, .rate_at_end = 0, .phase = 0};
+    for (size_t i = 0; i < parts.size(); ++i) {
+      if (at[i] == parts[i].segments().size()) continue;
+      const Intensity::Segment& part = parts[i].segments()[at[i]];
+      merged.rate_at_start += RateAt(part, now);
+      merged.rate_at_end += RateAt(part, next);
+      merged.phase = std::max(merged.phase, part.phase);
+    }
+    sum.Add(merged);
+    now = next;
+  }
 }
 
 std::vector<std::string> PhasesOf(const record::RunPlan& plan) {

@@ -51,6 +51,9 @@ class Intensity {
   std::vector<double> cumulative_;  // at the end of each segment
 };
 
+// The intensity of processes that go on at the same time. All cover the same time and agree on its phases.
+Intensity Superpose(const std::vector<Intensity>& parts);
+
 // The phases of a pattern, in the order of their numbers; the first is "warmup".
 std::vector<std::string> PhasesOf(const record::RunPlan& plan);
 

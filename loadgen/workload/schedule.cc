@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "loadgen/workload/intensity.h"
@@ -121,7 +123,7 @@ Category DrawCategory(const Mix& mix, Random& random) {
 
 // Appends the arrivals of one process: a due time and a phase each. Evenly spaced ones lie in the middle of
 // their unit of the integral, so that cumulative arrivals never differ from it by more than one half.
-void AddArrivals(const Intensity& intensity, bool poisson, Random& random, const Category* category,
+void AddArrivals(const Intensity& intensity, bool poisson, Random& random,
                  std::vector<PlannedEvent>& events) {
   Intensity::Inverse inverse(intensity);
   const double total = intensity.total();
@@ -131,8 +133,6 @@ void AddArrivals(const Intensity& intensity, bool poisson, Random& random, const
     PlannedEvent event;
     event.due_ns = std::llround(point.time * 1e9);
     event.phase = point.phase;
-    // The category of a superposed process is known; the kind is drawn later from it.
-    if (category != nullptr) event.trace_index = static_cast<uint32_t>(*category);
     events.push_back(event);
   }
 }
@@ -152,14 +152,82 @@ const char* ShapeInMix(Category category) {
   }
 }
 
-absl::Status AddMixed(const record::RunPlan& plan, const Mix& mix, Random& random,
-                      std::vector<PlannedEvent>& events) {
+// One category's part of the mixed pattern.
+struct Part {
+  Category category;
+  Intensity intensity;
+};
+
+absl::StatusOr<std::vector<Part>> PartsOf(const record::RunPlan& plan, const Mix& mix) {
+  std::vector<Part> parts;
   for (size_t c = 0; c < kCategoryCount; ++c) {
     if (mix[c] <= 0) continue;
     const Category category = static_cast<Category>(c);
-    const auto intensity = MakeIntensity(plan, ShapeInMix(category), mix[c] / 100);
+    auto intensity = MakeIntensity(plan, ShapeInMix(category), mix[c] / 100);
     if (!intensity.ok()) return intensity.status();
-    AddArrivals(*intensity, plan.arrivals() == "poisson", random, &category, events);
+    parts.push_back({category, *std::move(intensity)});
+  }
+  return parts;
+}
+
+// The category of a superposed arrival is known; its kind is drawn later from it.
+void SetCategory(PlannedEvent& event, Category category) {
+  event.trace_index = static_cast<uint32_t>(category);
+}
+
+// Gives evenly spaced arrivals of all parts together their categories, so that each category, too, is never
+// more than one event from its own integral: its n-th event must be an arrival inside the n-th unit of that
+// integral. Among the categories whose unit has begun, the one whose unit ends first comes next. That always
+// works: m units that lie in one stretch of time make the whole integral grow by m there, so there are m
+// arrivals in it.
+void DealCategories(const std::vector<Part>& parts, std::vector<PlannedEvent>& events) {
+  struct Turn {
+    Intensity::Inverse inverse;
+    double total;
+    double units = 0;
+    double begin = 0;  // of the unit in which its next event must lie
+    double end = 0;
+    void Next() {
+      units += 1;
+      begin = end;
+      end = units <= total ? inverse.At(units).time : std::numeric_limits<double>::infinity();
+    }
+  };
+  std::vector<Turn> turns;
+  for (const Part& part : parts) {
+    turns.push_back({.inverse = Intensity::Inverse(part.intensity), .total = part.intensity.total()});
+    turns.back().Next();
+  }
+  for (PlannedEvent& event : events) {
+    const double time = static_cast<double>(event.due_ns) / 1e9;
+    const auto sooner = [time](const Turn& a, const Turn& b) {
+      const bool a_may = a.begin <= time;
+      const bool b_may = b.begin <= time;
+      return a_may != b_may ? a_may : a.end < b.end;
+    };
+    const auto next = std::min_element(turns.begin(), turns.end(), sooner);
+    SetCategory(event, parts[static_cast<size_t>(next - turns.begin())].category);
+    next->Next();
+  }
+}
+
+// A superposition of Poisson processes is one of their sum; of evenly spaced arrivals it is not, so those are
+// spaced by the sum and then dealt out.
+absl::Status AddMixed(const record::RunPlan& plan, const Mix& mix, Random& random,
+                      std::vector<PlannedEvent>& events) {
+  const auto parts = PartsOf(plan, mix);
+  if (!parts.ok()) return parts.status();
+  if (plan.arrivals() != "poisson") {
+    std::vector<Intensity> intensities;
+    for (const Part& part : *parts) intensities.push_back(part.intensity);
+    AddArrivals(Superpose(intensities), false, random, events);
+    DealCategories(*parts, events);
+    return absl::OkStatus();
+  }
+  for (const Part& part : *parts) {
+    const size_t first = events.size();
+    AddArrivals(part.intensity, true, random, events);
+    for (size_t i = first; i < events.size(); ++i) SetCategory(events[i], part.category);
   }
   std::stable_sort(events.begin(), events.end(),
                    [](const PlannedEvent& a, const PlannedEvent& b) { return a.due_ns < b.due_ns; });
@@ -201,7 +269,7 @@ absl::StatusOr<Schedule> MakeSchedule(const record::RunPlan& plan) {
   } else {
     const auto intensity = MakeIntensity(plan, plan.pattern(), 1);
     if (!intensity.ok()) return intensity.status();
-    AddArrivals(*intensity, plan.arrivals() == "poisson", random, nullptr, schedule.events);
+    AddArrivals(*intensity, plan.arrivals() == "poisson", random, schedule.events);
   }
   if (schedule.events.empty()) {
     return absl::InvalidArgumentError("the run would offer no event: raise --rate or --duration");
