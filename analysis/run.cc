@@ -1,5 +1,7 @@
 #include "analysis/run.h"
 
+#include <google/protobuf/stubs/logging.h>
+
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -200,6 +202,7 @@ CLI::App* AddExport(CLI::App& app, Options& options) {
 }  // namespace
 
 int Run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  google::protobuf::SetLogHandler(nullptr);  // it would print a line for each string that is no UTF-8
   CLI::App app("Reads run records, compares backends, and says what can be said.", "analysis");
   app.footer(kExamples);
   app.require_subcommand(1);

@@ -9,10 +9,15 @@
 namespace routebench::loadgen {
 
 // Judges the accounted record and adds its gates, each with a sentence that holds the figures:
-//   offered_load  every phase of the measured part was offered within 2 % of its plan, and in time (open
-//   loop) accounting    the books balance; no duplicate, no event out of order, none of another run self_lag
-//   the generator's own lateness at p99 is below a tenth of the response's p99, or below 200 us clock never
-//   ran backwards interrupted   the run was not cut short
+//
+//   offered_load  every phase of the measured part was offered within 2 % of its plan, and in time
+//   accounting    the books balance; no duplicate, no event out of order, none of another run
+//   self_lag      (open loop) the generator's lateness at p99 is at most a tenth of the response's p99, or
+//                 200 us. Its waits for a processor do not count where others used at most 10 % of the
+//                 processors' time
+//   clock         never ran backwards
+//   interrupted   the run was not cut short
+//
 // A run that fails one is invalid, never slow.
 void JudgeRun(const Schedule& schedule, const OfferResults& offers, uint64_t foreign,
               record::RunRecord& record);

@@ -1,5 +1,6 @@
 #include "loadgen/loadgen.h"
 
+#include <google/protobuf/stubs/logging.h>
 #include <unistd.h>
 
 #include <ostream>
@@ -27,6 +28,7 @@ constexpr char kDescription[] =
 }  // namespace
 
 int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  google::protobuf::SetLogHandler(nullptr);  // it would print a line for each string that is no UTF-8
   CLI::App app(kDescription, "loadgen");
   app.set_version_flag("--version", std::string("routebench ") + ROUTEBENCH_VERSION);
   RunOptions options;

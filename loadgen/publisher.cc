@@ -13,7 +13,10 @@ void OfferCell::Merge(const OfferCell& other) {
 
 void OfferResults::Merge(const OfferResults& other) {
   cells.Merge(other.cells);
-  for (size_t i = 0; i < lateness.size(); ++i) lateness[i].Merge(other.lateness[i]);
+  for (size_t i = 0; i < lateness.size(); ++i) {
+    lateness[i].Merge(other.lateness[i]);
+    own_lateness[i].Merge(other.own_lateness[i]);
+  }
   accepted_deliveries += other.accepted_deliveries;
   accepted_unrouted += other.accepted_unrouted;
   for (size_t i = 0; i < kPublishResultCount; ++i) answers[i] += other.answers[i];
@@ -21,14 +24,13 @@ void OfferResults::Merge(const OfferResults& other) {
 }
 
 Publisher::Publisher(EventRouter& router, const Schedule& schedule, const Corpus& corpus, uint16_t number,
-                     Pacer& pacer, const Clock& clock, OutstandingLimit* outstanding,
+                     const Clock& clock, OutstandingLimit* outstanding,
                      const std::array<uint32_t, kKindCount>& receivers)
     : router_(router),
       schedule_(schedule),
       corpus_(corpus),
       number_(number),
       receivers_(receivers),
-      pacer_(pacer),
       clock_(clock),
       outstanding_(outstanding),
       events_(corpus.events()),
@@ -44,26 +46,27 @@ uint32_t Publisher::OutcomesOf(EventKind kind) const {
   return std::max(1u, receivers_[static_cast<size_t>(kind)]);
 }
 
-void Publisher::Run(TimePoint start, const std::atomic<bool>& stop) {
-  pacer_.WaitUntil(start, stop);
-  previous_return_ = own_clock_ = start;
+void Publisher::Run(TimePoint start, Pacer& pacer, const std::atomic<bool>& stop) {
+  pacer.WaitUntil(start, stop);
+  previous_return_ = clock_without_publish_ = own_clock_ = start;
   for (const uint32_t index : own_) {
     if (stop.load(std::memory_order_relaxed)) return;
     const PlannedEvent& planned = schedule_.events[index];
     TimePoint due = start + Duration(planned.due_ns);
+    Duration queued{};
     if (outstanding_ == nullptr) {
-      pacer_.WaitUntil(due, stop);
+      queued = pacer.WaitUntil(due, stop);
       if (stop.load(std::memory_order_relaxed)) return;
     } else {
       outstanding_->Acquire(OutcomesOf(planned.kind));
       due = clock_.Now();
     }
-    Offer(planned, events_[corpus_.EventOf(index)], due);
+    Offer(planned, events_[corpus_.EventOf(index)], due, queued);
     sent_.store(sequence_, std::memory_order_relaxed);
   }
 }
 
-void Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due) {
+void Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due, Duration queued) {
   const TimePoint begin = clock_.Now();
   event.header.id = ids_.Next();
   event.header.sequence = ++sequence_;
@@ -82,13 +85,15 @@ void Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due) 
     outstanding_->GiveBack(OutcomesOf(planned.kind));
   }
   const Duration self_lag = begin - std::max(due, previous_return_);
-  own_clock_ = std::max(due, own_clock_) + self_lag;
+  clock_without_publish_ = std::max(due, clock_without_publish_) + self_lag;
+  own_clock_ = std::max(due, own_clock_) + std::max(self_lag - queued, Duration::zero());
   OfferCell& cell = results_.cells.At(planned.phase, CategoryOf(planned.kind));
   ++cell.offered;
   cell.expected += receivers;
   cell.self_lag.Record(self_lag.count());
   cell.blocked.Record((end - begin).count());
-  results_.lateness[planned.phase].Record((own_clock_ - due).count());
+  results_.lateness[planned.phase].Record((clock_without_publish_ - due).count());
+  results_.own_lateness[planned.phase].Record((own_clock_ - due).count());
   ++results_.answers[static_cast<size_t>(answer)];
   results_.clock_ran_backwards |= end < begin || begin < previous_return_;
   previous_return_ = end;

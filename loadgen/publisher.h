@@ -31,12 +31,15 @@ struct OfferCell {
 };
 
 struct OfferResults {
-  explicit OfferResults(size_t phases) : cells(phases), lateness(phases) {}
+  explicit OfferResults(size_t phases) : cells(phases), lateness(phases), own_lateness(phases) {}
   Cells<OfferCell> cells;
   // By phase: how late the events would have been sent by a generator whose calls of Publish took no time.
   // Unlike the self-lag of one event it shows a stall in every event that was due meanwhile, and a load that
   // the generator cannot offer in all of them.
   std::vector<record::Histogram> lateness;
+  // And if, besides, a thread that is ready to run never waited for a processor: what no other thread
+  // explains.
+  std::vector<record::Histogram> own_lateness;
   uint64_t accepted_deliveries = 0;  // that the accepted events amount to
   uint64_t accepted_unrouted = 0;    // accepted events that nobody receives
   std::array<uint64_t, kPublishResultCount> answers{};
@@ -51,17 +54,18 @@ class Publisher {
   // `number` is from 0; `outstanding` is null in the open loop. `receivers` is the number of outcomes that an
   // event of each kind leads to.
   Publisher(EventRouter& router, const Schedule& schedule, const Corpus& corpus, uint16_t number,
-            Pacer& pacer, const Clock& clock, OutstandingLimit* outstanding,
+            const Clock& clock, OutstandingLimit* outstanding,
             const std::array<uint32_t, kKindCount>& receivers);
 
   // Sends its events from `start` on; returns early once `stop` is set. Progress counts events sent.
-  void Run(TimePoint start, const std::atomic<bool>& stop);
+  void Run(TimePoint start, Pacer& pacer, const std::atomic<bool>& stop);
 
   uint64_t sent() const { return sent_.load(std::memory_order_relaxed); }
   const OfferResults& results() const { return results_; }
 
  private:
-  void Offer(const PlannedEvent& planned, Event& event, TimePoint due);
+  // `queued`: how long it waited for a processor meanwhile.
+  void Offer(const PlannedEvent& planned, Event& event, TimePoint due, Duration queued);
   uint32_t OutcomesOf(EventKind kind) const;
 
   EventRouter& router_;
@@ -70,14 +74,14 @@ class Publisher {
   const uint16_t number_;
   const std::array<uint32_t, kKindCount> receivers_;
   std::vector<uint32_t> own_;  // indexes of its events in the schedule
-  Pacer& pacer_;
   const Clock& clock_;
   OutstandingLimit* const outstanding_;
   std::vector<Event> events_;  // own copies of the corpus, to stamp
   EventIdGenerator ids_;
   uint64_t sequence_ = 0;
   TimePoint previous_return_;
-  TimePoint own_clock_;  // where sending would be if Publish took no time
+  TimePoint clock_without_publish_;  // where sending would be if Publish took no time
+  TimePoint own_clock_;              // and a processor was always free
   std::atomic<uint64_t> sent_{0};
   OfferResults results_;
 };

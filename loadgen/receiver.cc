@@ -68,7 +68,10 @@ class LocalReceiver final : public Receiver {
     return absl::OkStatus();
   }
 
+  void BeginMeasuredPart() override { before_ = backend_.wire_bytes().value_or(WireBytes()); }
+
   absl::StatusOr<ReceiverReport> Finish() override {
+    const WireBytes after = backend_.wire_bytes().value_or(WireBytes());
     if (absl::Status status = EndSubscriptions(); !status.ok()) return status;
     const ArrivalResults results = probes_.Results();
     ReceiverReport report;
@@ -88,10 +91,8 @@ class LocalReceiver final : public Receiver {
         arrived.service.ToData(cell.mutable_service());
       }
     }
-    if (const auto bytes = backend_.wire_bytes()) {
-      report.set_wire_bytes_sent(bytes->sent);
-      report.set_wire_bytes_received(bytes->received);
-    }
+    report.set_wire_bytes_sent(after.sent - before_.sent);
+    report.set_wire_bytes_received(after.received - before_.received);
     return report;
   }
 
@@ -107,6 +108,7 @@ class LocalReceiver final : public Receiver {
   const record::RunPlan plan_;
   const Schedule& schedule_;
   Probes probes_;
+  WireBytes before_;
   std::vector<std::string> registered_;
 };
 
@@ -132,9 +134,16 @@ class ProcessReceiver final : public Receiver {
     return ready.error().empty() ? absl::OkStatus() : absl::UnavailableError(ready.error());
   }
 
+  void BeginMeasuredPart() override {
+    ReceiverCommand begin;
+    begin.set_kind(ReceiverCommand::BEGIN_MEASURED_PART);
+    SendMessage(control_.get(), begin).IgnoreError();  // where it is gone, Trouble says so
+  }
+
   absl::StatusOr<ReceiverReport> Finish() override {
-    if (absl::Status status = SendMessage(control_.get(), FinishReceiving()); !status.ok())
-      return Explain(status);
+    ReceiverCommand finish;
+    finish.set_kind(ReceiverCommand::FINISH);
+    if (absl::Status status = SendMessage(control_.get(), finish); !status.ok()) return Explain(status);
     ReceiverReport report;
     if (absl::Status status = ReceiveMessage(control_.get(), kReportPatience, &report); !status.ok()) {
       return Explain(status);
@@ -178,8 +187,11 @@ absl::Status ServeReceiver(int control) {
   }
   if (absl::Status status = SendMessage(control, ready); !status.ok() || !ready.error().empty())
     return status;
-  FinishReceiving finish;
-  if (absl::Status status = ReceiveMessage(control, Duration::max(), &finish); !status.ok()) return status;
+  for (ReceiverCommand command;;) {
+    if (absl::Status status = ReceiveMessage(control, Duration::max(), &command); !status.ok()) return status;
+    if (command.kind() == ReceiverCommand::FINISH) break;
+    (*receiver)->BeginMeasuredPart();
+  }
   absl::StatusOr<ReceiverReport> report = (*receiver)->Finish();
   ReceiverReport answer;
   if (report.ok()) {

@@ -21,6 +21,8 @@ namespace routebench::loadgen {
 class Receiver {
  public:
   virtual ~Receiver() = default;
+  // The warm-up is over: bytes on the wire count from here. Does not block.
+  virtual void BeginMeasuredPart() = 0;
   // After the run is drained: ends the subscriptions and says what came. Errors where the receiver is gone.
   virtual absl::StatusOr<ReceiverReport> Finish() = 0;
   // The process that receives, where it is another one; 0 otherwise.

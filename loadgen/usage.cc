@@ -4,6 +4,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 #include <string_view>
@@ -143,6 +144,33 @@ record::ProcessUsage UsageBetween(const std::string& role, pid_t pid, const Usag
   if (end.shared_bytes) result.set_shared_bytes(*end.shared_bytes);
   if (end.peak_resident_bytes) result.set_peak_resident_bytes(*end.peak_resident_bytes);
   return result;
+}
+
+MachineTime ReadMachineTime(const std::string& proc) {
+  MachineTime time{.now = Clock::System().Now(), .idle_ns = std::nullopt};
+  std::ifstream file(proc + "/stat");
+  std::string name;
+  uint64_t user = 0, nice = 0, system = 0, idle = 0, waiting = 0;
+  if (file >> name >> user >> nice >> system >> idle >> waiting && name == "cpu") {
+    time.idle_ns = (idle + waiting) * (1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK)));
+  }
+  return time;
+}
+
+record::MachineUsage MachineBetween(const MachineTime& start, const MachineTime& end,
+                                    const google::protobuf::RepeatedPtrField<record::ProcessUsage>& ours) {
+  record::MachineUsage machine;
+  machine.set_elapsed_ns(static_cast<uint64_t>((end.now - start.now).count()));
+  machine.set_cpus(static_cast<uint32_t>(sysconf(_SC_NPROCESSORS_ONLN)));
+  if (!start.idle_ns || !end.idle_ns) return machine;
+  uint64_t known = *end.idle_ns - *start.idle_ns;
+  for (const record::ProcessUsage& process : ours) {
+    if (!process.has_cpu_user_ns()) return machine;
+    known += process.cpu_user_ns() + process.cpu_system_ns();
+  }
+  const uint64_t all = machine.elapsed_ns() * machine.cpus();
+  machine.set_other_cpu_ns(all - std::min(all, known));
+  return machine;
 }
 
 }  // namespace routebench::loadgen

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "events/clock.h"
 #include "record.pb.h"
 
 namespace routebench::loadgen {
@@ -37,6 +38,19 @@ Usage ReadUsage(pid_t pid, const std::string& proc = "/proc");
 // Counters as differences, memory as it was at the end. CPU time is exact in sum; the kernel's ticks split it
 // into user and system, and where no tick fell all of it counts as user.
 record::ProcessUsage UsageBetween(const std::string& role, pid_t pid, const Usage& start, const Usage& end);
+
+// One moment of all processors of the machine.
+struct MachineTime {
+  TimePoint now;
+  std::optional<uint64_t> idle_ns;  // of all processors together, in steps of 10 ms
+};
+
+MachineTime ReadMachineTime(const std::string& proc = "/proc");
+
+// What the processors did between two moments besides idling and running the given processes of ours; absent
+// where one of these figures is.
+record::MachineUsage MachineBetween(const MachineTime& start, const MachineTime& end,
+                                    const google::protobuf::RepeatedPtrField<record::ProcessUsage>& ours);
 
 }  // namespace routebench::loadgen
 

@@ -111,6 +111,12 @@ void AddProcesses(const RunRecord& record, Json& json) {
   }
 }
 
+void AddMachine(const MachineUsage& machine, Json& json) {
+  const double all = static_cast<double>(machine.elapsed_ns()) * machine.cpus();
+  if (machine.has_other_cpu_ns() && all > 0)
+    json["other_cpu_share"] = static_cast<double>(machine.other_cpu_ns()) / all;
+}
+
 }  // namespace
 
 std::string RunToJson(const RunRecord& record) {
@@ -137,6 +143,7 @@ std::string RunToJson(const RunRecord& record) {
     json["wire_bytes_received"] = record.wire().bytes_received();
   }
   AddProcesses(record, json);
+  AddMachine(record.machine(), json);
   AddEnvironment(record.environment(), json);
   return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }

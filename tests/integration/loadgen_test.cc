@@ -1,4 +1,5 @@
 // loadgen with real processes: what it says, what it leaves behind, and how it ends when something dies.
+#include <poll.h>
 #include <signal.h>
 #include <sys/stat.h>
 
@@ -151,6 +152,28 @@ TEST_F(LoadgenTest, AnEndpointWhereNobodyIs) {
   const Finished run = Run(ShortRun({"--backend", "daemon", "--endpoint", Path("nobody")}));
   EXPECT_EQ(run.code, 1);
   EXPECT_THAT(run.err, HasSubstr("nobody"));
+}
+
+TEST_F(LoadgenTest, ANameThatIsNoTextIsNothingToComplainOf) {
+  const Finished run = Run(ShortRun({"--backend", "coordinator", "--out", Path("\xff\xfe.run")}));
+  EXPECT_THAT((std::vector<int>{0, 4}), ::testing::Contains(run.code)) << run.err;
+  EXPECT_THAT(run.err, ::testing::Not(HasSubstr("protobuf")));
+}
+
+// The whole generator stands still, on an otherwise idle or busy machine alike: the run is invalid, and no
+// backend is slow.
+TEST_F(LoadgenTest, AGeneratorThatStandsStillMakesTheRunInvalid) {
+  LoadgenRun run(Command({"--backend", "daemon", "--rate", "1k/s", "--duration", "2s", "--warmup", "0s"}),
+                 directory_);
+  run.AwaitError("1 of");
+  run.Signal(SIGSTOP);
+  const auto resume = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+  poll(nullptr, 0, 300);  // the stall itself
+  EXPECT_GE(std::chrono::steady_clock::now(), resume);
+  run.Signal(SIGCONT);
+  const Finished finished = run.Wait();
+  EXPECT_EQ(finished.code, 4) << finished.err;
+  EXPECT_THAT(finished.err, HasSubstr("self_lag"));
 }
 
 class LoadgenSignalTest : public LoadgenTest, public ::testing::WithParamInterface<int> {};

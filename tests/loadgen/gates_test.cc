@@ -23,13 +23,27 @@ class GatesTest : public ::testing::Test {
     record_.mutable_plan()->set_duration_ns(kDuration);
     record_.mutable_plan()->set_loop("open");
     record_.mutable_books()->set_balanced(true);
+    SetOthers(0.02);
     SetLateness([](int) { return 20'000; });
     SetResponse(5'000'000, kEvents);
   }
+  // Their share of the processors' time.
+  void SetOthers(double share) {
+    record::MachineUsage& machine = *record_.mutable_machine();
+    machine.set_elapsed_ns(kDuration);
+    machine.set_cpus(2);
+    machine.set_other_cpu_ns(static_cast<uint64_t>(2 * kDuration * share));
+  }
+  // All of it the generator's own.
   template <typename Of>
   void SetLateness(const Of& of, int events = kEvents) {
     offers_.lateness[1] = record::Histogram();
     for (int i = 0; i < events; ++i) offers_.lateness[1].Record(of(i));
+    offers_.own_lateness[1] = offers_.lateness[1];
+  }
+  void SetOwnLateness(int64_t nanos) {
+    offers_.own_lateness[1] = record::Histogram();
+    for (int i = 0; i < kEvents; ++i) offers_.own_lateness[1].Record(nanos);
   }
   void SetResponse(int64_t nanos, uint64_t delivered) {
     record_.clear_cells();
@@ -93,6 +107,29 @@ TEST_F(GatesTest, LatenessIsJudgedAgainstTheTail) {
   SetLateness([](int) { return 400'000; });
   EXPECT_TRUE(Failures().empty());  // below a tenth of 5 ms
   SetResponse(1'000'000, kEvents);
+  EXPECT_EQ(Failures().count("self_lag"), 1u);
+}
+
+TEST_F(GatesTest, WaitingForProcessorsThatTheRunKeptBusyIsNoFault) {
+  SetLateness([](int) { return 600'000; });
+  SetOwnLateness(30'000);
+  EXPECT_TRUE(Failures().empty());
+  SetOthers(0.1);
+  EXPECT_TRUE(Failures().empty());
+}
+
+TEST_F(GatesTest, WaitingForProcessorsThatOthersKeptBusyIsInvalid) {
+  SetLateness([](int) { return 600'000; });
+  SetOwnLateness(30'000);
+  SetOthers(0.25);
+  EXPECT_THAT(Failures()["self_lag"], HasSubstr("25 % of the processors' time"));
+  record_.mutable_machine()->clear_other_cpu_ns();
+  EXPECT_EQ(Failures().count("self_lag"), 1u) << "not known";
+}
+
+TEST_F(GatesTest, TheRestOfALatenessIsJudgedToo) {
+  SetLateness([](int) { return 900'000; });
+  SetOwnLateness(600'000);
   EXPECT_EQ(Failures().count("self_lag"), 1u);
 }
 

@@ -43,7 +43,7 @@ TEST_F(MessageSocketTest, MessagesArriveInOrderAndWhole) {
   std::thread sender([&] {
     EXPECT_TRUE(SendMessage(there_.get(), big).ok());
     EXPECT_TRUE(SendMessage(there_.get(), small).ok());
-    EXPECT_TRUE(SendMessage(there_.get(), FinishReceiving()).ok());
+    EXPECT_TRUE(SendMessage(there_.get(), ReceiverCommand()).ok());
   });
   ReceiverReport got_big;
   ASSERT_TRUE(ReceiveMessage(here_.get(), kPatience, &got_big).ok());
@@ -51,7 +51,7 @@ TEST_F(MessageSocketTest, MessagesArriveInOrderAndWhole) {
   ReceiverReady got_small;
   ASSERT_TRUE(ReceiveMessage(here_.get(), kPatience, &got_small).ok());
   EXPECT_EQ(got_small.error(), "no");
-  FinishReceiving empty;
+  ReceiverCommand empty;
   EXPECT_TRUE(ReceiveMessage(here_.get(), kPatience, &empty).ok());
   sender.join();
 }

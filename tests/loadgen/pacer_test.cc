@@ -1,5 +1,7 @@
 #include "loadgen/pacer.h"
 
+#include <sched.h>
+
 #include <thread>
 
 #include "gtest/gtest.h"
@@ -31,6 +33,41 @@ TEST_P(PacerTest, GivesUpWhenStopped) {
   std::thread stopper([this] { stop_ = true; });
   pacer_->WaitUntil(Clock::System().Now() + std::chrono::hours(1), stop_);
   stopper.join();
+}
+
+TEST_P(PacerTest, WaitedForNoProcessorWhereItCameInTime) {
+  Duration waited = Duration::max();
+  for (int i = 0; i < 10'000 && waited != Duration::zero(); ++i)
+    waited = pacer_->WaitUntil(Clock::System().Now() + std::chrono::microseconds(50), stop_);
+  EXPECT_EQ(waited, Duration::zero());
+}
+
+// Two threads that keep one processor busy, so that either has to wait for it.
+TEST_P(PacerTest, SaysHowLongItWaitedForAProcessor) {
+  cpu_set_t former;
+  sched_getaffinity(0, sizeof former, &former);
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET(sched_getcpu(), &one);
+  ASSERT_EQ(sched_setaffinity(0, sizeof one, &one), 0);
+  std::atomic<bool> over{false};
+  std::thread competitor([&over] {  // on the same processor: threads inherit that
+    while (!over) {
+    }
+  });
+  const TimePoint deadline = Clock::System().Now() + std::chrono::seconds(20);
+  Duration waited{};
+  TimePoint due{};
+  while (waited == Duration::zero() && due < deadline) {
+    due = Clock::System().Now() + std::chrono::milliseconds(1);
+    waited = pacer_->WaitUntil(due, stop_);
+  }
+  const TimePoint end = Clock::System().Now();
+  over = true;
+  competitor.join();
+  sched_setaffinity(0, sizeof former, &former);
+  EXPECT_GT(waited, Duration::zero());
+  EXPECT_LE(waited, end - due + std::chrono::milliseconds(1));
 }
 
 INSTANTIATE_TEST_SUITE_P(, PacerTest, ::testing::Values("sleep", "spin"),

@@ -23,10 +23,13 @@ constexpr std::array<uint32_t, kKindCount> kOneReceiver = [] {
 class FakePacer final : public Pacer {
  public:
   explicit FakePacer(FakeTime& time) : time_(time) {}
-  void WaitUntil(TimePoint due, const std::atomic<bool>&) override {
-    if (due > time_.Now()) time_.Advance(due - time_.Now() + late);
+  Duration WaitUntil(TimePoint due, const std::atomic<bool>&) override {
+    if (due <= time_.Now()) return Duration::zero();
+    time_.Advance(due - time_.Now() + late);
+    return queued;
   }
   Duration late{};
+  Duration queued{};
 
  private:
   FakeTime& time_;
@@ -79,8 +82,8 @@ class PublisherTest : public ::testing::Test {
 
   OfferResults Run(const Schedule& schedule, OutstandingLimit* outstanding = nullptr) {
     const Corpus corpus = Corpus::ForSchedule(schedule, 1).value();
-    Publisher publisher(router_, schedule, corpus, 0, pacer_, time_, outstanding, kOneReceiver);
-    publisher.Run(time_.Now(), stop_);
+    Publisher publisher(router_, schedule, corpus, 0, time_, outstanding, kOneReceiver);
+    publisher.Run(time_.Now(), pacer_, stop_);
     return publisher.results();
   }
   static const OfferCell& Measured(const OfferResults& results) {
@@ -161,11 +164,31 @@ TEST_F(PublisherTest, AStallShowsInTheLatenessOfEveryEventThatWasDueMeanwhile) {
   EXPECT_EQ(results.lateness[1].min(), 0);
 }
 
+TEST_F(PublisherTest, WaitingForAProcessorIsLatenessButNotItsOwn) {
+  router_.takes = [this](size_t call) {
+    pacer_.late = microseconds(call == 0 ? 1000 : 0);
+    pacer_.queued = microseconds(call == 0 ? 900 : 0);
+    return Duration::zero();
+  };
+  const OfferResults results = Run(Evenly(20, microseconds(100)));
+  EXPECT_EQ(Measured(results).self_lag.max(), 1'000'000);
+  EXPECT_EQ(results.lateness[1].max(), 1'000'000);
+  EXPECT_EQ(results.own_lateness[1].count(), 20u);
+  EXPECT_EQ(results.own_lateness[1].max(), 100'000);
+}
+
+// It had waited before the event was due, too.
+TEST_F(PublisherTest, ALongerWaitForAProcessorThanTheLatenessMakesItNotNegative) {
+  pacer_.late = microseconds(30);
+  pacer_.queued = microseconds(50);
+  EXPECT_EQ(Run(Evenly(5, microseconds(100))).own_lateness[1].max(), 0);
+}
+
 TEST_F(PublisherTest, EventsThatNobodyReceivesAreExpectedToBeUnrouted) {
   const Schedule schedule = Evenly(4, microseconds(100));
   const Corpus corpus = Corpus::ForSchedule(schedule, 1).value();
-  Publisher publisher(router_, schedule, corpus, 0, pacer_, time_, nullptr, {});
-  publisher.Run(time_.Now(), stop_);
+  Publisher publisher(router_, schedule, corpus, 0, time_, nullptr, {});
+  publisher.Run(time_.Now(), pacer_, stop_);
   EXPECT_EQ(publisher.results().accepted_unrouted, 4u);
   EXPECT_EQ(publisher.results().accepted_deliveries, 0u);
   EXPECT_EQ(Measured(publisher.results()).expected, 0u);
@@ -187,8 +210,8 @@ TEST_F(PublisherTest, SendsOnlyItsOwnPartOfTheSchedule) {
   for (size_t i = 0; i < 6; ++i) schedule.events[i].publisher = i % 2;
   const Corpus corpus = Corpus::ForSchedule(schedule, 1).value();
   const TimePoint start = time_.Now();
-  Publisher publisher(router_, schedule, corpus, 1, pacer_, time_, nullptr, kOneReceiver);
-  publisher.Run(start, stop_);
+  Publisher publisher(router_, schedule, corpus, 1, time_, nullptr, kOneReceiver);
+  publisher.Run(start, pacer_, stop_);
   ASSERT_EQ(router_.published.size(), 3u);
   EXPECT_EQ(router_.published[0].header.due, start + microseconds(100));
   EXPECT_EQ(router_.published[2].header.due, start + microseconds(500));

@@ -111,6 +111,32 @@ TEST(UsageTest, SplitsTheExactTimeByTicks) {
   EXPECT_EQ(usage.cpu_system_ns(), 6'000u);
 }
 
+// What the machine did in 3 s of two processors (of which 4 s were idle) besides 1.5 s of ours.
+TEST(MachineTimeTest, WhatIsNeitherIdleNorOursIsOthers) {
+  MachineTime start{.now = TimePoint(std::chrono::seconds(10)), .idle_ns = 5'000'000'000};
+  MachineTime end{.now = TimePoint(std::chrono::seconds(13)), .idle_ns = 9'000'000'000};
+  google::protobuf::RepeatedPtrField<record::ProcessUsage> ours;
+  ours.Add()->set_cpu_user_ns(1'000'000'000);
+  ours.Add()->set_cpu_user_ns(300'000'000);
+  ours[1].set_cpu_system_ns(200'000'000);
+  const record::MachineUsage machine = MachineBetween(start, end, ours);
+  EXPECT_EQ(machine.elapsed_ns(), 3'000'000'000u);
+  EXPECT_EQ(machine.other_cpu_ns(), machine.cpus() * uint64_t{3'000'000'000} - 5'500'000'000);
+  ours.Add();
+  EXPECT_FALSE(MachineBetween(start, end, ours).has_other_cpu_ns()) << "one of ours is not known";
+  end.idle_ns.reset();
+  EXPECT_FALSE(MachineBetween(start, end, {}).has_other_cpu_ns());
+}
+
+TEST(MachineTimeTest, ReadsTheIdleTimeOfAllProcessors) {
+  const FakeProc proc;
+  std::ofstream(proc.root() + "/stat") << "cpu  10 20 30 400 50 6 7 8 0 0\ncpu0 10 20 30 400 50 6 7 8 0 0\n";
+  const auto tick = 1'000'000'000 / static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  EXPECT_EQ(ReadMachineTime(proc.root()).idle_ns, 450 * tick);
+  EXPECT_EQ(ReadMachineTime("/nonexistent").idle_ns, std::nullopt);
+  EXPECT_TRUE(ReadMachineTime().idle_ns.has_value());
+}
+
 TEST(UsageTest, ACounterThatFellIsAbsent) {
   Usage start, end;
   start.voluntary_switches = 5;

@@ -1,0 +1,96 @@
+#include "loadgen/stage.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace routebench::loadgen {
+namespace {
+
+absl::StatusOr<std::string> StartDaemon(const RunOptions& options, Stage& stage) {
+  const auto eventd = FindEventd(options.eventd);
+  if (!eventd.ok()) return eventd.status();
+  auto daemon = DaemonProcess::Start(*eventd);
+  if (!daemon.ok()) return daemon.status();
+  stage.daemon = *std::move(daemon);
+  return stage.daemon->endpoint();
+}
+
+absl::Status StartPublishing(const record::RunPlan& plan, const std::string& endpoint, Stage& stage) {
+  RouterOptions options = RouterOptionsOf(plan);
+  if (plan.outstanding() > 0) {
+    stage.outstanding = std::make_unique<OutstandingLimit>(plan.outstanding(), std::max(1.0, plan.fan_out()));
+    options.report_delivered = true;
+    options.outcome_sink = [limit = stage.outstanding.get()](const OutcomeReport&) { limit->OnOutcome(); };
+  }
+  auto backend = OpenBackend(plan.backend(), endpoint, "loadgen-publisher", std::move(options));
+  if (backend.ok()) stage.publishing = *std::move(backend);
+  return backend.status();
+}
+
+absl::StatusOr<std::unique_ptr<Receiver>> StartReceiver(const record::RunPlan& plan, const Schedule& schedule,
+                                                        const std::string& endpoint, Stage& stage) {
+  if (!NeedsDaemon(plan.backend())) return ReceiveHere(*stage.publishing, plan, schedule);
+  if (!plan.same_process()) return ReceiveInProcess(plan, endpoint);
+  auto receiving = OpenBackend(plan.backend(), endpoint, "loadgen-receiver", RouterOptionsOf(plan));
+  if (!receiving.ok()) return receiving.status();
+  stage.receiving = *std::move(receiving);
+  return ReceiveHere(*stage.receiving, plan, schedule);
+}
+
+}  // namespace
+
+std::string Stage::Trouble() {
+  std::string trouble = daemon == nullptr ? "" : daemon->Trouble();
+  if (trouble.empty() && receiver != nullptr) trouble = receiver->Trouble();
+  return trouble;
+}
+
+absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, const Schedule& schedule,
+                        Stage& stage) {
+  std::string endpoint = options.endpoint;
+  if (NeedsDaemon(plan.backend()) && endpoint.empty()) {
+    auto started = StartDaemon(options, stage);
+    if (!started.ok()) return started.status();
+    endpoint = *std::move(started);
+  }
+  if (absl::Status status = StartPublishing(plan, endpoint, stage); !status.ok()) return status;
+  auto receiver = StartReceiver(plan, schedule, endpoint, stage);
+  if (!receiver.ok()) return receiver.status();
+  stage.receiver = *std::move(receiver);
+  if (stage.daemon != nullptr) stage.daemon->RemoveFiles();
+  return absl::OkStatus();
+}
+
+Snapshot TakeSnapshot(const Stage& stage) {
+  Snapshot snapshot;
+  snapshot.machine = ReadMachineTime();
+  snapshot.publisher = ReadUsage(getpid());
+  if (stage.receiver->pid() != 0) snapshot.receiver = ReadUsage(stage.receiver->pid());
+  if (stage.daemon != nullptr) snapshot.daemon = ReadUsage(stage.daemon->pid());
+  snapshot.wire = stage.publishing->wire_bytes();
+  return snapshot;
+}
+
+void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after, const WireBytes& received,
+              record::RunRecord& record) {
+  const bool alone = stage.receiver->pid() == 0;
+  *record.add_processes() =
+      UsageBetween(alone ? "publisher+receiver" : "publisher", getpid(), before.publisher, after.publisher);
+  if (!alone) {
+    *record.add_processes() =
+        UsageBetween("receiver", stage.receiver->pid(), before.receiver, after.receiver);
+  }
+  if (stage.daemon != nullptr) {
+    *record.add_processes() = UsageBetween("daemon", stage.daemon->pid(), before.daemon, after.daemon);
+  }
+  *record.mutable_machine() = MachineBetween(before.machine, after.machine, record.processes());
+  if (before.wire.has_value() && after.wire.has_value()) {
+    record.mutable_wire()->set_bytes_sent(after.wire->sent - before.wire->sent + received.sent);
+    record.mutable_wire()->set_bytes_received(after.wire->received - before.wire->received +
+                                              received.received);
+  }
+}
+
+}  // namespace routebench::loadgen

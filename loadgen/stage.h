@@ -1,0 +1,56 @@
+// Everything that a run starts besides its publishers, and what that uses.
+#ifndef ROUTEBENCH_LOADGEN_STAGE_H_
+#define ROUTEBENCH_LOADGEN_STAGE_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "analysis/record/run_record.h"
+#include "loadgen/backend_factory.h"
+#include "loadgen/daemon_process.h"
+#include "loadgen/options.h"
+#include "loadgen/outstanding.h"
+#include "loadgen/receiver.h"
+#include "loadgen/usage.h"
+#include "loadgen/workload/schedule.h"
+
+namespace routebench::loadgen {
+
+// In the order in which it is started; destroyed in the reverse one. Not thread-safe.
+struct Stage {
+  std::unique_ptr<DaemonProcess> daemon;  // null: none of our own
+  std::unique_ptr<Backend> publishing;
+  std::unique_ptr<Backend> receiving;  // null: the publishing one, or another process
+  std::unique_ptr<Receiver> receiver;
+  std::unique_ptr<OutstandingLimit> outstanding;  // null: open loop
+
+  // What ended of it that should not have, or empty.
+  std::string Trouble();
+};
+
+// Starts what the plan needs into an empty stage. Unavailable, NotFound or InvalidArgument with a sentence;
+// what was started until then is in the stage.
+absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, const Schedule& schedule,
+                        Stage& stage);
+
+// One moment of all processes of a stage, and of the machine around them.
+struct Snapshot {
+  Usage publisher;
+  Usage receiver;
+  Usage daemon;
+  MachineTime machine;
+  std::optional<WireBytes> wire;  // of the publishing side
+};
+
+Snapshot TakeSnapshot(const Stage& stage);
+
+// What was used between two snapshots. `received` is what the receiving side had on the wire between the
+// same moments, where that is another connection.
+void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after, const WireBytes& received,
+              record::RunRecord& record);
+
+}  // namespace routebench::loadgen
+
+#endif  // ROUTEBENCH_LOADGEN_STAGE_H_
