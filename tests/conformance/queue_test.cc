@@ -25,8 +25,8 @@ class QueueConformanceTest : public ConformanceTest {
     return id;
   }
 
-  const Inbox inbox;
-  const Gate gate;
+  const Inbox inbox{};
+  const Gate gate{};
 };
 
 TEST_F(QueueConformanceTest, R14_RejectRefusesWhatDoesNotFit) {
