@@ -48,15 +48,16 @@ void ExpectExact(EventKind kind, size_t size, uint64_t seed) {
 }
 
 TEST_P(SampleOfKind, HasExactlyTheSizeAskedFor) {
-  for (size_t size = SmallestSample(kind()); size <= 2'000; ++size) {
+  // Each size where elements come in, then one of seven: the sanitizers run this as well.
+  for (size_t size = SmallestSample(kind()); size <= 2'000; size += size < 700 ? 1 : 7) {
     ASSERT_NO_FATAL_FAILURE(ExpectExact(kind(), size, /*seed=*/size)) << size;
   }
-  for (const size_t around : {4'096, 8'192, 16'384, 65'536}) {
-    for (size_t size = around - 24; size <= around + 24; ++size) {
+  for (const size_t around : {4'096, 8'192, 16'384}) {
+    for (size_t size = around - 4; size <= around + 4; ++size) {
       ASSERT_NO_FATAL_FAILURE(ExpectExact(kind(), size, /*seed=*/1)) << size;
     }
   }
-  ExpectExact(kind(), size_t{1} << 20, /*seed=*/1);
+  ExpectExact(kind(), size_t{1} << 18, /*seed=*/1);
 }
 
 // Where the long text grows from 16,383 to 16,384 bytes its length takes a byte more.
