@@ -83,6 +83,11 @@ bool EventdProcess::AwaitReady() {
 
 void EventdProcess::Signal(int number) const { kill(pid_, number); }
 
+void EventdProcess::Stop() const {
+  Signal(SIGSTOP);
+  waitpid(pid_, nullptr, WUNTRACED);
+}
+
 void EventdProcess::CloseStopDescriptor() {
   if (stop_ >= 0) close(stop_);
   stop_ = -1;

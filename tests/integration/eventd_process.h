@@ -22,6 +22,8 @@ class EventdProcess {
   // True: it listens. False: it has ended instead.
   bool AwaitReady();
   void Signal(int number) const;
+  // Sends SIGSTOP and waits until it stands still.
+  void Stop() const;
   // Closes our side of its stop descriptor.
   void CloseStopDescriptor();
   // Waits until its log has a line with `text`; false when it ends before, or patience does.

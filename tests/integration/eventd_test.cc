@@ -163,7 +163,7 @@ TEST_F(EventdTest, ItsDeathIsSeenAtOnce) {
   const Outcomes outcomes;
   const auto publisher = Connect({.outcome_sink = outcomes.Sink()});
   ASSERT_TRUE(publisher->Register({.id = "receiver"}).ok());
-  eventd.Signal(SIGSTOP);
+  eventd.Stop();
   for (int i = 0; i < 5; ++i) ASSERT_EQ(publisher->Publish(NewEvent()), PublishResult::kAccepted);
   const TimePoint killed = Clock::System().Now();
   eventd.Signal(SIGKILL);
