@@ -69,7 +69,7 @@ class ConformanceTest : public ::testing::Test {
     const TimePoint give_up = Clock::System().Now() + kPatience;
     while (!done()) {
       if (Clock::System().Now() > give_up) return false;
-      time_.Advance(kSecond / 100);
+      time_.Advance(kSecond / 20);
       std::this_thread::yield();
     }
     return true;
