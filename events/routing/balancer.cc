@@ -69,13 +69,28 @@ Standing StandingOf(const Service& service, TimePoint now) {
 }
 
 std::optional<size_t> Balancer::Pick(absl::Span<Service* const> candidates, TimePoint now) {
+  return balancing_ == Balancing::kWeightedRandom ? PickByWeight(candidates, now)
+                                                  : PickInTurn(candidates, now);
+}
+
+// Each number of the sequence serves one pick; where nobody may be picked, none is used.
+std::optional<size_t> Balancer::PickByWeight(absl::Span<Service* const> candidates, TimePoint now) {
+  uint64_t pick = picks_.load(std::memory_order_relaxed);
   while (true) {
-    const uint64_t pick = picks_.fetch_add(1, std::memory_order_relaxed);
-    if (balancing_ == Balancing::kWeightedRandom) return ChooseByWeight(candidates, now, pick);
+    const std::optional<size_t> choice = ChooseByWeight(candidates, now, pick);
+    if (!choice.has_value() || picks_.compare_exchange_weak(pick, pick + 1, std::memory_order_relaxed)) {
+      return choice;
+    }
+  }
+}
+
+std::optional<size_t> Balancer::PickInTurn(absl::Span<Service* const> candidates, TimePoint now) {
+  while (true) {
     std::optional<Choice> choice = Choose(candidates, now);
     if (!choice.has_value()) return std::nullopt;
+    const uint64_t pick = picks_.fetch_add(1, std::memory_order_relaxed) + 1;
     // Lost against another thread's pick of the same service: it is somebody else's turn now.
-    if (candidates[choice->index]->last_pick.compare_exchange_strong(choice->last_pick, pick + 1,
+    if (candidates[choice->index]->last_pick.compare_exchange_strong(choice->last_pick, pick,
                                                                      std::memory_order_relaxed)) {
       return choice->index;
     }

@@ -49,6 +49,8 @@ class Balancer {
     size_t index;
     uint64_t last_pick;
   };
+  std::optional<size_t> PickByWeight(absl::Span<Service* const> candidates, TimePoint now);
+  std::optional<size_t> PickInTurn(absl::Span<Service* const> candidates, TimePoint now);
   std::optional<Choice> Choose(absl::Span<Service* const> candidates, TimePoint now) const;
   // `pick` counts the picks before.
   std::optional<size_t> ChooseByWeight(absl::Span<Service* const> candidates, TimePoint now,

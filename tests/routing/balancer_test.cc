@@ -111,6 +111,16 @@ TEST_F(BalancerTest, TheSeedDeterminesTheChoices) {
   EXPECT_NE(picks(3), picks(4));
 }
 
+TEST_F(BalancerTest, NoChoiceUsesUpNoChance) {
+  for (int i = 0; i < 5; ++i) Add();
+  Balancer balancer(Balancing::kWeightedRandom, 3);
+  for (int n = 0; n < 100; ++n) {
+    const auto peek = balancer.Peek(candidates_, kNow);
+    EXPECT_EQ(balancer.Pick({}, kNow), std::nullopt);
+    EXPECT_EQ(balancer.Pick(candidates_, kNow), peek);
+  }
+}
+
 TEST_F(BalancerTest, LeastConnectionsFollowsWhatIsInFlight) {
   for (const uint32_t in_flight : {3, 1, 2}) Add().in_flight = in_flight;
   Balancer balancer(Balancing::kLeastConnections, 1);
