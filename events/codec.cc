@@ -164,7 +164,7 @@ bool DecodeHeader(std::string_view data, EncodedHeader* header) {
   header->attributes_number = Load<uint32_t>(in + layout::kAttributesNumber);
   header->attributes_size = Load<uint32_t>(in + layout::kAttributesSize);
   if (!IsKnownKind(kind) || priority >= kPriorityCount ||
-      addressing > static_cast<uint8_t>(Addressing::kToTargets) || (flags & ~kTypedFlag) != 0 ||
+      addressing > static_cast<uint8_t>(Addressing::kToGroup) || (flags & ~kTypedFlag) != 0 ||
       header->attributes_size > kMaxAttributesBytes ||
       (header->attributes_number != 0 && header->attributes_size != 0)) {
     return false;

@@ -25,8 +25,9 @@ namespace routebench {
 enum class Priority : uint8_t { kCritical = 0, kHigh = 1, kNormal = 2, kLow = 3 };
 inline constexpr size_t kPriorityCount = 4;
 
-// Who is meant (R7): every match, or exactly the services named in Attributes::targets.
-enum class Addressing : uint8_t { kToAll = 0, kToTargets = 1 };
+// Who is meant (R7): every match; exactly the services named in Attributes::targets; exactly one of the
+// matching services, chosen by the router's balancer.
+enum class Addressing : uint8_t { kToAll = 0, kToTargets = 1, kToGroup = 2 };
 
 // The part of an event of fixed size: trivially copyable, everything that routing by kind and queueing needs.
 struct EventHeader {

@@ -38,7 +38,7 @@ class RandomEvents {
     header.time_to_live = Duration(static_cast<int64_t>(random_()));
     header.kind = kind;
     header.priority = static_cast<Priority>(random_() % kPriorityCount);
-    header.addressing = static_cast<Addressing>(random_() % 2);
+    header.addressing = static_cast<Addressing>(random_() % 3);
     header.attempt = static_cast<uint8_t>(random_());
     header.max_attempts = static_cast<uint8_t>(random_());
     header.publisher = static_cast<uint32_t>(random_());

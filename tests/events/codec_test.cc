@@ -124,7 +124,7 @@ TEST(Codec, RefusesHeadersThatAreNotOurs) {
   EXPECT_TRUE(refuses(0, kKindCount)) << "kind";
   EXPECT_TRUE(refuses(0, 255)) << "kind";
   EXPECT_TRUE(refuses(1, kPriorityCount)) << "priority";
-  EXPECT_TRUE(refuses(2, 2)) << "addressing";
+  EXPECT_TRUE(refuses(2, 3)) << "addressing";
   EXPECT_TRUE(refuses(3, 2)) << "flag";
   EXPECT_TRUE(refuses(8, 1)) << "a number and inline attributes";
   EXPECT_TRUE(refuses(14, 2)) << "attributes too large";
