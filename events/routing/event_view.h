@@ -16,7 +16,8 @@ struct EventView {
   const EventHeader& header;
   const Attributes& attributes;
   uint64_t body_size = 0;  // encoded, in bytes
-  TimePoint now{};         // what the age is measured by
+  TimePoint now{};         // what ages are measured by
+  Duration time_of_day{};  // since 00:00 UTC, for rules with a daily window
 };
 
 inline EventView ViewOf(const Event& event, TimePoint now = {}) {
