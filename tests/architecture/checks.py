@@ -105,6 +105,9 @@ def check_wraps(root):
         wrap.optionxform = str
         wrap.read(os.path.join(folder, name))
         problems += [f'subprojects/{name}: {problem}' for problem in wrap_problems(wrap)]
+        for patch in filter(None, wrap.get('wrap-file', 'diff_files', fallback='').split(',')):
+            if not os.path.exists(os.path.join(folder, 'packagefiles', patch.strip())):
+                problems.append(f'subprojects/{name}: packagefiles/{patch.strip()} does not exist')
         for provided_name, variable in (wrap['provide'].items() if wrap.has_section('provide') else ()):
             if provided_name in ('dependency_names', 'program_names'):
                 names = [each.strip() for each in variable.split(',')]

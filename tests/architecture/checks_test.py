@@ -173,6 +173,14 @@ endforeach
                    WRAP.format(hash='unknown', provide='dependency_names = absl_base, absl_status'))
         self.expect_problem(checks.check_wraps(self.root), 'not a SHA-256')
 
+    def test_a_patch_that_is_not_there(self):
+        self.write_sound_wraps()
+        wrap = WRAP.format(hash='0' * 64, provide='dependency_names = absl_base, absl_status')
+        self.write('subprojects/abseil.wrap', wrap.replace('[wrap-file]', '[wrap-file]\ndiff_files = a.diff, b.diff'))
+        self.write('subprojects/packagefiles/a.diff', '')
+        self.assertEqual(checks.check_wraps(self.root),
+                         ['subprojects/abseil.wrap: packagefiles/b.diff does not exist'])
+
     def test_documents(self):
         self.write('docs/a.md', '# One, two\n[b](b.md#sub-title) [self](#one-two) [web](https://example.org) [f](../x/)\n'
                                 '```\n[no](link)\n```\n`[no](link)`\n')
