@@ -1,6 +1,7 @@
 #include "analysis/run.h"
 
 #include <google/protobuf/stubs/logging.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -202,6 +203,9 @@ CLI::App* AddExport(CLI::App& app, Options& options) {
 }  // namespace
 
 int Run(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  // A reader that left, or a file that may not grow, shows as a failed write.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   google::protobuf::SetLogHandler(nullptr);  // it would print a line for each string that is no UTF-8
   CLI::App app("Reads run records, compares backends, and says what can be said.", "analysis");
   app.footer(kExamples);

@@ -20,6 +20,7 @@ namespace routebench::loadgen {
 namespace {
 
 constexpr int kStartMilliseconds = 10'000;
+constexpr Duration kEndPatience = std::chrono::seconds(1);
 constexpr Duration kStopPatience = std::chrono::seconds(5);
 
 bool IsExecutable(const std::string& path) { return access(path.c_str(), X_OK) == 0; }
@@ -78,6 +79,8 @@ absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(const std::s
   daemon->process_ = *std::move(process);
   theirs.Reset();
   if (AwaitReady(ready.get())) return daemon;
+  // It closes the pipe a moment before it has ended.
+  daemon->process_->AwaitEnd(kEndPatience);
   const auto ended = daemon->process_->Ended();
   return absl::UnavailableError(
       absl::StrCat(executable, ended.has_value() ? absl::StrCat(" ", *ended, " before it listened")

@@ -1,6 +1,7 @@
 #include "loadgen/loadgen.h"
 
 #include <google/protobuf/stubs/logging.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <ostream>
@@ -28,6 +29,9 @@ constexpr char kDescription[] =
 }  // namespace
 
 int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+  // A reader that left, or a file that may not grow, shows as a failed write.
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   google::protobuf::SetLogHandler(nullptr);  // it would print a line for each string that is no UTF-8
   CLI::App app(kDescription, "loadgen");
   app.set_version_flag("--version", std::string("routebench ") + ROUTEBENCH_VERSION);

@@ -1,7 +1,6 @@
 #include "loadgen/run.h"
 
 #include <google/protobuf/util/json_util.h>
-#include <signal.h>
 
 #include <ostream>
 #include <string>
@@ -84,9 +83,6 @@ int RunOnce(const RunOptions& options, int argc, const char* const* argv, Stream
     return streams.out.flush().good() ? kExitOk : Fail(streams, kExitError, OutputLost());
   }
 
-  // A reader that left, or a file that may not grow, shows as a failed write.
-  signal(SIGPIPE, SIG_IGN);
-  signal(SIGXFSZ, SIG_IGN);
   Interrupt interrupt;
   record::RunRecord record;
   *record.mutable_plan() = *plan;

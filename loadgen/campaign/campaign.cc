@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
 #include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
@@ -19,36 +18,18 @@
 #include "absl/strings/str_replace.h"
 #include "analysis/record/run_record.h"
 #include "events/event_id.h"
+#include "loadgen/campaign/plan.h"
 #include "loadgen/child_process.h"
 #include "loadgen/exit_codes.h"
 #include "loadgen/interrupt.h"
 #include "loadgen/workload/quantities.h"
-#include "loadgen/workload/random.h"
 
 namespace routebench::loadgen {
 namespace {
 
-constexpr uint32_t kMaxBlocks = 1000;
-constexpr uint32_t kBlocksForVerdict = 12;
 constexpr Duration kTick = std::chrono::milliseconds(200);
 constexpr Duration kStopPatience = std::chrono::seconds(15);
 constexpr double kAssumedOverheadNs = 0.7e9;  // of a run, until the first ones have shown it
-
-struct Cell {
-  std::string name;  // the pattern, or the trace's file name
-  std::string flag;  // --pattern or --replay
-  std::string value;
-  uint32_t blocks = 0;
-  double planned_ns = 0;  // of one run
-  uint64_t events = 0;    // of one run
-};
-
-struct PlannedRun {
-  size_t cell;
-  uint32_t block;     // from 1; 0: the floor
-  uint32_t position;  // in the block, from 1
-  std::string backend;
-};
 
 // A temporary file in memory that a child writes to.
 class Capture {
@@ -70,44 +51,6 @@ class Capture {
   Descriptor file_;
 };
 
-absl::StatusOr<Cell> ParseCell(const std::string& text) {
-  const size_t colon = text.rfind(':');
-  const std::string what = text.substr(0, colon);
-  Cell cell;
-  const char* const begin = text.data() + (colon == std::string::npos ? text.size() : colon + 1);
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(begin, end, cell.blocks);
-  if (what.empty() || error != std::errc() || rest != end || cell.blocks == 0 || cell.blocks > kMaxBlocks) {
-    return absl::InvalidArgumentError(absl::StrCat("--cell: '", text,
-                                                   "' is not PATTERN:BLOCKS or replay=FILE:BLOCKS with 1 to ",
-                                                   kMaxBlocks, " blocks"));
-  }
-  if (what.rfind("replay=", 0) == 0) {
-    cell.flag = "--replay";
-    cell.value = what.substr(7);
-    cell.name = "replay of " + std::filesystem::path(cell.value).filename().string();
-  } else {
-    cell.flag = "--pattern";
-    cell.value = cell.name = what;
-  }
-  return cell;
-}
-
-// Paired runs in the order in which they are made.
-std::vector<PlannedRun> PlanRuns(const CampaignOptions& options, const std::vector<Cell>& cells) {
-  Random random(options.seed);
-  std::vector<PlannedRun> runs;
-  for (size_t c = 0; c < cells.size(); ++c) {
-    bool a_first = random.Below(2) == 0;
-    for (uint32_t block = 1; block <= cells[c].blocks; ++block, a_first = !a_first) {
-      runs.push_back({c, block, 1, a_first ? options.a : options.b});
-      runs.push_back({c, block, 2, a_first ? options.b : options.a});
-    }
-    if (options.floor) runs.push_back({c, 0, 1, "null"});
-  }
-  return runs;
-}
-
 class Campaign {
  public:
   Campaign(const CampaignOptions& options, std::vector<Cell> cells, std::ostream& out, std::ostream& err)
@@ -118,7 +61,8 @@ class Campaign {
         id_(ToString(EventIdGenerator(RandomSeed()).Next())) {}
 
   int Run() {
-    const std::vector<PlannedRun> runs = PlanRuns(options_, cells_);
+    const std::vector<PlannedRun> runs =
+        PlanRuns(options_.a, options_.b, options_.seed, options_.floor, cells_);
     for (Cell& cell : cells_) {
       if (const int code = AskForPlan(cell); code != kExitOk) return code;
     }
@@ -157,7 +101,8 @@ class Campaign {
   std::vector<std::string> FlagsOf(const Cell& cell, const std::string& backend, uint64_t seed) const {
     std::vector<std::string> flags = {Executable(), "--backend",        backend,   cell.flag, cell.value,
                                       "--seed",     absl::StrCat(seed), "--quiet", "--json"};
-    flags.insert(flags.end(), options_.run_flags.begin(), options_.run_flags.end());
+    for (std::string& flag : FlagsForArm(options_.run_flags, backend, options_.a, options_.b))
+      flags.push_back(std::move(flag));
     return flags;
   }
 
@@ -259,7 +204,7 @@ class Campaign {
     std::string json;
     google::protobuf::util::MessageToJsonString(place, &json);
     // One schedule inside a block, another in the next.
-    std::vector<std::string> arguments = FlagsOf(cell, run.backend, options_.seed + run.block);
+    std::vector<std::string> arguments = FlagsOf(cell, run.backend, SeedOfBlock(options_.seed, run.block));
     for (const std::string& more :
          {std::string("--out"), PathOf(run), std::string("--campaign-place"), json}) {
       arguments.push_back(more);
@@ -312,7 +257,8 @@ CLI::App* AddCampaignCommand(CLI::App& app, CampaignOptions& options) {
   command->add_option("--b", options.b, "the second backend; improvement is its over the first's")
       ->capture_default_str();
   command->add_option("--cell", options.cells, "PATTERN:BLOCKS or replay=FILE:BLOCKS; repeatable")
-      ->required();
+      ->required()
+      ->allow_extra_args(false);  // or it would take the `--` before RUN_FLAGS
   command->add_option("--primary", options.primary_metric, "the metric of the verdict")
       ->capture_default_str();
   command->add_option("--seed", options.seed, "of the schedules and of the order")->capture_default_str();

@@ -23,14 +23,15 @@ struct CampaignOptions {
   bool dry_run = false;
   bool progress = false;               // rewrite one line on `err`: set where that is a terminal
   std::string executable;              // what is started for each run; empty: this program's own
-  std::vector<std::string> run_flags;  // passed on to every run
+  std::vector<std::string> run_flags;  // passed on to every run that takes them
 };
 
 // Adds the subcommand; what follows `--` is passed on to every run.
 CLI::App* AddCampaignCommand(CLI::App& app, CampaignOptions& options);
 
 // Prints what it will do, runs it, and prints where the records are. Every run is a process of its own,
-// started as `EXECUTABLE --backend B --pattern P --seed S --out FILE --campaign-place JSON RUN_FLAGS`.
+// started as `EXECUTABLE --backend B --pattern P --seed S --out FILE --campaign-place JSON RUN_FLAGS`; flags
+// that only a daemon takes are left out of the runs of an arm that is none.
 // Blocks. Returns 0; 1 when a run could not be carried out, with its words on `err`, or a file could not be
 // written; 4 when every run was carried out and some are invalid; 64 for options that make no sense; 130
 // after SIGINT or SIGTERM. Finished records are kept whatever happens. Call it before threads are started: it

@@ -417,6 +417,9 @@ absl::StatusOr<TraceEvent> TraceReader::Next() {
 // ---- TraceWriter
 
 absl::StatusOr<TraceWriter> TraceWriter::Create(const std::string& path) {
+  struct stat target;
+  if (stat(path.c_str(), &target) == 0 && !S_ISREG(target.st_mode))
+    return absl::InvalidArgumentError(absl::StrCat(path, ": is there and is not a regular file"));
   std::string temporary = absl::StrCat(path, ".XXXXXX");
   const int descriptor = mkostemp(temporary.data(), O_CLOEXEC);
   if (descriptor < 0) return FileError(path, "cannot create a file beside it");

@@ -67,7 +67,7 @@ class TraceReader {
 // Writes a trace beside its final place and moves it there when it is complete. Not thread-safe.
 class TraceWriter {
  public:
-  // Errors name the path.
+  // Errors name the path. What is there must be a regular file: a device is not replaced by a trace.
   static absl::StatusOr<TraceWriter> Create(const std::string& path);
 
   TraceWriter(TraceWriter&& other) noexcept;

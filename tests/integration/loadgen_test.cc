@@ -154,6 +154,25 @@ TEST_F(LoadgenTest, AnEndpointWhereNobodyIs) {
   EXPECT_THAT(run.err, HasSubstr("nobody"));
 }
 
+TEST_F(LoadgenTest, ReplaysThroughADaemonWhatItRecorded) {
+  PrivateDirectory watched;
+  const Finished recording =
+      Run(Command({"record", "--watch", watched.path(), "--out", Path("t.jsonl"), "--", "/bin/sh", "-c",
+                   "cd " + watched.path() + " && mkdir d && echo x > d/a && mv d/a d/b && rm -r d"}));
+  ASSERT_EQ(recording.code, 0) << recording.err;
+  const Finished run =
+      Run(Command({"--replay", Path("t.jsonl"), "--backend", "daemon", "--out", Path("a.run")}));
+  EXPECT_THAT((std::vector<int>{0, 4}), ::testing::Contains(run.code)) << run.err;
+  const auto record = record::ReadRunRecord(Path("a.run"));
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->plan().pattern(), "replay");
+  EXPECT_EQ(record->plan().trace(), Path("t.jsonl"));
+  EXPECT_GE(record->plan().events(), 5u);  // made, written, moved, deleted twice
+  EXPECT_GT(record->books().expected(), 0u);
+  EXPECT_EQ(record->books().probe_delivered(), record->books().expected());
+  ExpectOnlyTheMachineCanInvalidate(*record);
+}
+
 TEST_F(LoadgenTest, ANameThatIsNoTextIsNothingToComplainOf) {
   const Finished run = Run(ShortRun({"--backend", "coordinator", "--out", Path("\xff\xfe.run")}));
   EXPECT_THAT((std::vector<int>{0, 4}), ::testing::Contains(run.code)) << run.err;

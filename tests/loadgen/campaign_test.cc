@@ -6,6 +6,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "analysis/record/run_record.h"
+#include "loadgen/campaign/plan.h"
 #include "tests/loadgen/temporary_directory.h"
 
 namespace routebench::loadgen {
@@ -146,6 +148,38 @@ TEST_F(CampaignTest, PassesFlagsOnAndReplaysTraces) {
   }
 }
 
+TEST_F(CampaignTest, GivesADaemonsFlagsToTheDaemonOnly) {
+  options_.floor = true;
+  options_.run_flags = {"--eventd", "/opt/eventd", "--rate", "2k/s"};
+  ASSERT_EQ(Run(), 0) << err_.str();
+  for (const std::string& line : Lines("arguments")) {
+    const bool daemon = line.find("--backend daemon") != std::string::npos;
+    EXPECT_EQ(line.find("--eventd /opt/eventd") != std::string::npos, daemon) << line;
+    EXPECT_EQ(line.find("/opt/eventd") != std::string::npos, daemon) << line;
+    EXPECT_THAT(line, HasSubstr("--rate 2k/s"));
+  }
+}
+
+TEST(FlagsForArm, LeavesOutWhatOnlyADaemonTakes) {
+  const std::vector<std::string> flags = {"--endpoint=/s", "--seed", "1",    "--same-process",
+                                          "--eventd",      "e",      "--out"};
+  EXPECT_THAT(FlagsForArm(flags, "coordinator", "coordinator", "daemon:unix"),
+              ElementsAre("--seed", "1", "--out"));
+  EXPECT_EQ(FlagsForArm(flags, "daemon:unix", "coordinator", "daemon:unix"), flags);
+  // Nobody takes them: the runs say so.
+  EXPECT_EQ(FlagsForArm(flags, "coordinator", "coordinator", "coordinator:inline"), flags);
+}
+
+TEST(SeedOfBlock, IsDifferentInNeighbouringBlocksAndCampaigns) {
+  std::set<uint64_t> seeds;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    for (uint32_t block = 0; block < 50; ++block) seeds.insert(SeedOfBlock(seed, block));
+  }
+  EXPECT_EQ(seeds.size(), 2500u);
+  EXPECT_LT(*seeds.rbegin(), uint64_t{1} << 32);
+  EXPECT_EQ(SeedOfBlock(1, 1), SeedOfBlock(1, 1));
+}
+
 TEST_F(CampaignTest, AddsTheFloor) {
   options_.floor = true;
   ASSERT_EQ(Run(), 0);
@@ -250,8 +284,8 @@ TEST(AddCampaignCommand, TakesWhatFollowsTwoDashesForTheRuns) {
   CLI::App app;
   CampaignOptions options;
   AddCampaignCommand(app, options);
-  const char* const arguments[] = {"loadgen", "campaign", "--cell", "mixed:12", "--cell", "steady:2", "--out",
-                                   "d",       "--",       "--rate", "1k/s",     "--seed", "4"};
+  const char* const arguments[] = {"loadgen",  "campaign", "--cell", "mixed:12", "--out",  "d", "--cell",
+                                   "steady:2", "--",       "--rate", "1k/s",     "--seed", "4"};
   app.parse(static_cast<int>(std::size(arguments)), arguments);
   EXPECT_THAT(options.cells, ElementsAre("mixed:12", "steady:2"));
   EXPECT_THAT(options.run_flags, ElementsAre("--rate", "1k/s", "--seed", "4"));

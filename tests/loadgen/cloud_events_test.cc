@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <csignal>
 #include <memory>
@@ -281,6 +282,14 @@ TEST(TraceWriter, LeavesNothingWhenTheDiskIsFull) {
   std::signal(SIGXFSZ, handler);
   EXPECT_THAT(std::string(status.message()), HasSubstr("t.jsonl: cannot write the trace: File too large"));
   EXPECT_EQ(directory.Entries(), 0u);
+}
+
+TEST(TraceWriter, ReplacesNothingButAFile) {
+  const TemporaryDirectory directory;
+  ASSERT_EQ(mkfifo((directory / "pipe").c_str(), 0600), 0);
+  EXPECT_THAT(std::string(TraceWriter::Create(directory / "pipe").status().message()),
+              HasSubstr("is not a regular file"));
+  EXPECT_EQ(directory.Entries(), 1u);
 }
 
 TEST(TraceWriter, NamesADirectoryThatIsNotThere) {

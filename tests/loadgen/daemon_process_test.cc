@@ -1,0 +1,109 @@
+#include "loadgen/daemon_process.h"
+
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/loadgen/temporary_directory.h"
+
+namespace routebench::loadgen {
+namespace {
+
+using routebench::testing::TemporaryDirectory;
+using ::testing::HasSubstr;
+
+// Scripts in the place of eventd; what a daemon puts into the file system goes to a directory of the test's.
+class DaemonProcessTest : public ::testing::Test {
+ protected:
+  DaemonProcessTest() {
+    std::filesystem::create_directory(temporary());
+    setenv("TMPDIR", temporary().c_str(), 1);
+  }
+  ~DaemonProcessTest() override { unsetenv("TMPDIR"); }
+
+  std::string temporary() const { return directory_ / "tmp"; }
+  bool NothingLeft() const { return std::filesystem::is_empty(temporary()); }
+  std::string Script(const std::string& body) {
+    const std::string path = directory_.Write("eventd", "#!/bin/sh\n" + body);
+    chmod(path.c_str(), 0700);
+    return path;
+  }
+
+  TemporaryDirectory directory_;
+};
+
+TEST_F(DaemonProcessTest, StartsWhenItIsReadyAndLeavesNothing) {
+  {
+    const auto daemon =
+        DaemonProcess::Start(Script("echo \"$@\" > \"$2\"; echo >&3; exec sleep 1000")).value();
+    EXPECT_EQ(daemon->Trouble(), "");
+    EXPECT_EQ(kill(daemon->pid(), 0), 0);
+    const std::filesystem::path socket = daemon->endpoint();
+    struct stat directory;
+    ASSERT_EQ(stat(socket.parent_path().c_str(), &directory), 0);
+    EXPECT_EQ(directory.st_mode & 0777, 0700u);
+    EXPECT_TRUE(std::filesystem::exists(socket)) << "it was told where to listen";
+    daemon->RemoveFiles();
+    EXPECT_TRUE(NothingLeft());
+    EXPECT_EQ(daemon->Trouble(), "");
+  }
+  EXPECT_TRUE(NothingLeft());
+}
+
+TEST_F(DaemonProcessTest, StopsItWithItself) {
+  pid_t pid = 0;
+  {
+    const auto daemon = DaemonProcess::Start(Script("echo >&3; exec sleep 1000")).value();
+    pid = daemon->pid();
+  }
+  EXPECT_NE(kill(pid, 0), 0);
+  EXPECT_TRUE(NothingLeft());
+}
+
+TEST_F(DaemonProcessTest, NoticesItsDeath) {
+  const auto daemon = DaemonProcess::Start(Script("echo >&3; kill -9 $$")).value();
+  std::string trouble;
+  const TimePoint deadline = Clock::System().Now() + std::chrono::seconds(20);
+  while (trouble.empty() && Clock::System().Now() < deadline) trouble = daemon->Trouble();
+  EXPECT_EQ(trouble, "the daemon was killed by signal 9");
+}
+
+TEST_F(DaemonProcessTest, SaysHowItEndedBeforeItListened) {
+  const std::string script = Script("exit 3");
+  const auto daemon = DaemonProcess::Start(script);
+  EXPECT_EQ(daemon.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(std::string(daemon.status().message()), script + " exited with code 3 before it listened");
+  EXPECT_TRUE(NothingLeft());
+}
+
+TEST_F(DaemonProcessTest, SaysThatThereIsNoPlaceForTheSocket) {
+  setenv("TMPDIR", "/nonexistent", 1);
+  EXPECT_EQ(DaemonProcess::Start("/bin/true").status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(DaemonProcessTest, FindsTheExecutable) {
+  const std::string script = Script("");
+  EXPECT_EQ(FindEventd(script).value(), script);
+  EXPECT_EQ(std::string(FindEventd("/nonexistent/eventd").status().message()),
+            "--eventd: /nonexistent/eventd is not an executable file");
+  EXPECT_FALSE(FindEventd(directory_.Write("data", "")).ok());
+}
+
+TEST_F(DaemonProcessTest, LooksOnThePathLast) {
+  const std::string before = std::getenv("PATH");
+  setenv("PATH", ("/nonexistent:" + directory_.path().string()).c_str(), 1);
+  const auto none = FindEventd("");
+  EXPECT_THAT(std::string(none.status().message()), HasSubstr("/nonexistent/eventd"));
+  EXPECT_THAT(std::string(none.status().message()), HasSubstr("--eventd"));
+  const std::string script = Script("");
+  EXPECT_EQ(FindEventd("").value(), script);
+  setenv("PATH", before.c_str(), 1);
+}
+
+}  // namespace
+}  // namespace routebench::loadgen
