@@ -250,6 +250,10 @@ main() {
         may_install=0
         shift
         ;;
+      -h | --help)
+        usage
+        return
+        ;;
       *) usage_error "unknown option '$1'" ;;
     esac
   done
