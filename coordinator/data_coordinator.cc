@@ -15,7 +15,7 @@
 #include "events/dispatch/thread_timers.h"
 #include "events/dispatch/worker_pool.h"
 #include "events/mutex.h"
-#include "events/routing/routing_table.h"
+#include "events/routing/table.h"
 #include "events/validation.h"
 
 namespace routebench {
@@ -86,19 +86,20 @@ class DataCoordinator::Core {
   using Receivers = std::vector<std::shared_ptr<Receiver>>;
   // What a publisher works with; replaced whole by every change of the subscriptions.
   struct Snapshot {
-    routing::RoutingTable table;
-    Receivers receivers;  // by routing::Target
+    routing::Table table;
+    Receivers receivers;  // as the table numbers its subscriptions
   };
+  using Targets = absl::InlinedVector<uint32_t, 16>;
   struct Service {
-    ServiceSpec spec;
+    std::shared_ptr<routing::Service> routed;
     std::shared_ptr<ServiceGate> gate;  // null without a limit
   };
   enum class Place { kReserved, kRefused, kWouldBlock };
 
   PublishResult Admit(const Event& event);
   PublishResult OfferToOne(Receiver& receiver, ParcelPtr parcel);
-  PublishResult OfferToSeveral(const Snapshot& snapshot, const routing::Targets& targets,
-                               const ParcelPtr& parcel);
+  PublishResult OfferToSeveral(const Snapshot& snapshot, const Targets& targets, const ParcelPtr& parcel);
+  void Resolve(const routing::Table& table, const Event& event, Targets& targets);
   Place AwaitPlace(Receiver& receiver, TimePoint start);
   void Report(const EventHeader& header, SubscriptionId subscription, Outcome outcome);
 
@@ -117,6 +118,8 @@ class DataCoordinator::Core {
 
   std::array<std::atomic<uint64_t>, kPublishResultCount> answers_{};
   std::atomic<uint64_t> unrouted_{0};
+
+  routing::Balancer balancer_{routing::Balancing::kRoundRobin, 1};
 
   // Guards what a publisher needs; held for a few instructions.
   Mutex publish_mutex_;
@@ -142,12 +145,15 @@ class DataCoordinator::Core {
 // The core outlives it up to Abandon; the parcels, which a stuck handler may hold longer, live with it.
 class DataCoordinator::Core::Receiver final : public Subscriber {
  public:
-  Receiver(dispatch::SubscriberOptions options, Core& core)
+  Receiver(dispatch::SubscriberOptions options, routing::Table::Subscription routed, Core& core)
       : Subscriber(std::move(options), core.executor_, core.clock_, core.timers_),
         core_(core),
+        routed_(std::move(routed)),
         parcels_(core.parcels_) {
     report_delivered_ = core.options_.report_delivered;
   }
+
+  const routing::Table::Subscription& routed() const { return routed_; }
 
  protected:
   const Event* Prepare(delivery::Parcel& parcel, size_t /*lane*/) override {
@@ -162,6 +168,7 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
 
  private:
   Core& core_;
+  const routing::Table::Subscription routed_;
   const std::shared_ptr<ParcelPool> parcels_;
 };
 
@@ -186,8 +193,8 @@ PublishResult DataCoordinator::Core::Admit(const Event& event) {
     snapshot = snapshot_;
     parcel = parcels_->Get();
   }
-  routing::Targets targets;
-  snapshot->table.Resolve(event.header, AttributesOf(event).targets, targets);
+  Targets targets;
+  Resolve(snapshot->table, event, targets);
   if (targets.empty()) {
     unrouted_.fetch_add(1, std::memory_order_relaxed);
     Report(event.header, 0, Outcome::kUnrouted);
@@ -196,6 +203,16 @@ PublishResult DataCoordinator::Core::Admit(const Event& event) {
   ParcelPool::Fill(*parcel, event);
   if (targets.size() == 1) return OfferToOne(*snapshot->receivers[targets.front()], std::move(parcel));
   return OfferToSeveral(*snapshot, targets, std::move(parcel));
+}
+
+// The decision's memory is the thread's. It does not outlive the call: a handler that runs in here may
+// publish.
+void DataCoordinator::Core::Resolve(const routing::Table& table, const Event& event, Targets& targets) {
+  thread_local routing::Decision decision;
+  table.Resolve(routing::ViewOf(event, table.reads_time() ? clock_.Now() : TimePoint{}), balancer_, decision);
+  for (const routing::Decision::Receiver& receiver : decision.receivers) {
+    targets.push_back(receiver.subscription);
+  }
 }
 
 PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, ParcelPtr parcel) {
@@ -223,7 +240,7 @@ DataCoordinator::Core::Place DataCoordinator::Core::AwaitPlace(Receiver& receive
 
 // Everywhere or nowhere: places are kept at all receivers that can hold the publisher before anybody gets the
 // event.
-PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, const routing::Targets& targets,
+PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, const Targets& targets,
                                                     const ParcelPtr& parcel) {
   absl::InlinedVector<Place, 16> places(targets.size(), Place::kRefused);
   TimePoint start{};
@@ -264,7 +281,8 @@ absl::Status DataCoordinator::Core::Register(const ServiceSpec& spec) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
   MutexLock lock(mutex_);
   if (IsClosed()) return absl::UnavailableError("the coordinator is closed");
-  Service service{spec,
+  Service service{std::make_shared<routing::Service>(routing::ServiceSettings{
+                      .id = spec.id, .supports = spec.supports, .max_concurrent = spec.max_concurrent}),
                   spec.max_concurrent == 0 ? nullptr : std::make_shared<ServiceGate>(spec.max_concurrent)};
   if (!services_.emplace(spec.id, std::move(service)).second) {
     return absl::AlreadyExistsError(absl::StrCat("a service ", spec.id, " is registered already"));
@@ -276,6 +294,8 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const Subscripti
                                                                 Handler handler) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
   if (handler == nullptr) return absl::InvalidArgumentError("a subscription needs a handler");
+  auto filters = routing::FilterSet::Compile(spec.filters);
+  if (!filters.ok()) return filters.status();
   MutexLock lock(mutex_);
   if (IsClosed()) return absl::UnavailableError("the coordinator is closed");
   const auto service = services_.find(spec.service);
@@ -283,7 +303,10 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const Subscripti
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered"));
   }
   receivers_.push_back(std::make_shared<Receiver>(
-      dispatch::SubscriberOptions{++last_id_, spec, std::move(handler), service->second.gate}, *this));
+      dispatch::SubscriberOptions{++last_id_, spec, std::move(handler), service->second.gate},
+      routing::Table::Subscription{service->second.routed,
+                                   std::make_shared<const routing::FilterSet>(*std::move(filters))},
+      *this));
   RebuildSnapshot();
   return last_id_;
 }
@@ -339,13 +362,9 @@ void DataCoordinator::Core::ForgetTheQuiet() {
 
 void DataCoordinator::Core::RebuildSnapshot() {
   auto snapshot = std::make_shared<Snapshot>();
-  std::vector<routing::RoutingTable::Entry> entries;
-  for (const auto& receiver : receivers_) {
-    const SubscriptionSpec& spec = receiver->spec();
-    entries.push_back({static_cast<routing::Target>(entries.size()), spec.service,
-                       services_.at(spec.service).spec.supports, spec.filters});
-  }
-  snapshot->table = routing::RoutingTable(entries);
+  std::vector<routing::Table::Subscription> subscriptions;
+  for (const auto& receiver : receivers_) subscriptions.push_back(receiver->routed());
+  snapshot->table = routing::Table(std::move(subscriptions), {});
   snapshot->receivers = receivers_;
   std::shared_ptr<const Snapshot> before = std::move(snapshot);
   MutexLock lock(publish_mutex_);

@@ -48,6 +48,24 @@ constexpr Duration kFarewell = std::chrono::milliseconds(200);
 // Beyond the daemon's own deadline, before a client gives its answer up.
 constexpr Duration kAnswerGrace = std::chrono::seconds(1);
 
+void Store(const Filter& filter, wire::Filter* message) {
+  message->set_kinds(filter.kinds.bits());
+  message->set_priorities(filter.priorities.bits());
+  for (const Source& source : filter.sources) {
+    wire::Source* const entry = message->add_sources();
+    entry->set_id(source.id);
+    entry->set_type(source.type);
+    entry->set_instance(source.instance);
+  }
+  if (filter.max_body_bytes != UINT64_MAX) message->set_max_body_bytes(filter.max_body_bytes);
+  for (const auto& [key, value] : filter.metadata) {
+    wire::Metadata* const entry = message->add_metadata();
+    entry->set_key(key);
+    entry->set_value(value);
+  }
+  message->set_expression(filter.expression);
+}
+
 Books BooksOf(const wire::Books& message) {
   Books books;
   books.routed = message.routed();
@@ -424,11 +442,7 @@ absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(const SubscriptionS
   wire::ClientControl control;
   wire::Subscribe* const message = control.mutable_subscribe();
   message->set_service(spec.service);
-  for (const Filter& filter : spec.filters) {
-    wire::Filter* const entry = message->add_filters();
-    entry->set_kinds(filter.kinds.bits());
-    entry->set_priorities(filter.priorities.bits());
-  }
+  for (const Filter& filter : spec.filters) Store(filter, message->add_filters());
   message->set_capacity(spec.capacity);
   message->set_full_policy(static_cast<uint32_t>(spec.full_policy));
   message->set_block_deadline_nanos(spec.block_deadline.count());

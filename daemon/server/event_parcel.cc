@@ -5,8 +5,8 @@
 
 namespace routebench::daemon {
 
-AttributeSet::AttributeSet(EventStore& home, std::string encoded, std::vector<std::string> targets)
-    : home_(home), encoded_(std::move(encoded)), targets_(std::move(targets)) {}
+AttributeSet::AttributeSet(EventStore& home, std::string encoded, Attributes decoded)
+    : home_(home), encoded_(std::move(encoded)), decoded_(std::move(decoded)) {}
 
 AttributeSet::~AttributeSet() { home_.sets_.erase(encoded_); }
 
@@ -35,7 +35,7 @@ AttributeSetPtr EventStore::Intern(std::string_view encoded) {
   if (const auto known = sets_.find(encoded); known != sets_.end()) return known->second;
   Attributes attributes;
   if (!DecodeAttributes(encoded, &attributes)) return nullptr;
-  AttributeSetPtr set(new AttributeSet(*this, std::string(encoded), std::move(attributes.targets)));
+  AttributeSetPtr set(new AttributeSet(*this, std::string(encoded), std::move(attributes)));
   sets_.emplace(set->encoded(), set.get());
   return set;
 }

@@ -25,15 +25,15 @@ class AttributeSet : public boost::intrusive_ref_counter<AttributeSet, boost::th
  public:
   ~AttributeSet();
   const std::string& encoded() const { return encoded_; }
-  const std::vector<std::string>& targets() const { return targets_; }
+  const Attributes& decoded() const { return decoded_; }
 
  private:
   friend class EventStore;
-  AttributeSet(EventStore& home, std::string encoded, std::vector<std::string> targets);
+  AttributeSet(EventStore& home, std::string encoded, Attributes decoded);
 
   EventStore& home_;
   const std::string encoded_;
-  const std::vector<std::string> targets_;
+  const Attributes decoded_;
 };
 using AttributeSetPtr = boost::intrusive_ptr<AttributeSet>;
 

@@ -46,11 +46,11 @@ bool IsOutcomeOfDelivery(uint32_t outcome) {
 
 }  // namespace
 
-Subscription::Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec)
+Subscription::Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec,
+                           routing::Table::Subscription route)
     : id(number),
       owner(&peer),
-      service(spec.service),
-      filters(spec.filters),
+      routed(std::move(route)),
       block_deadline(spec.block_deadline),
       queue({.capacity = spec.capacity, .full_policy = spec.full_policy, .order = spec.order}) {}
 
@@ -87,7 +87,10 @@ void Exchange::RemovePeer(Peer& peer, Outcome outcome) {
 
 absl::Status Exchange::Register(Peer& owner, const ServiceSpec& service) {
   if (absl::Status status = Validate(service); !status.ok()) return status;
-  if (!services_.emplace(service.id, Service{&owner, service}).second) {
+  Service entry{
+      &owner, std::make_shared<routing::Service>(routing::ServiceSettings{
+                  .id = service.id, .supports = service.supports, .max_concurrent = service.max_concurrent})};
+  if (!services_.emplace(service.id, std::move(entry)).second) {
     return absl::AlreadyExistsError(absl::StrCat("a service ", service.id, " is registered already"));
   }
   return absl::OkStatus();
@@ -100,7 +103,7 @@ absl::Status Exchange::Deregister(Peer& owner, const std::string& service) {
   }
   std::vector<SubscriptionId> ended;
   for (const auto& [id, subscription] : owner.subscriptions_) {
-    if (subscription->service == service && !subscription->ending) ended.push_back(id);
+    if (subscription->routed.service->settings.id == service && !subscription->ending) ended.push_back(id);
   }
   for (const SubscriptionId id : ended) {
     Unsubscribe(owner, id, Outcome::kDroppedUnsubscribed).IgnoreError();
@@ -115,9 +118,14 @@ absl::StatusOr<SubscriptionId> Exchange::Subscribe(Peer& owner, const Subscripti
   if (service == services_.end() || service->second.owner != &owner) {
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered here"));
   }
+  auto filters = routing::FilterSet::Compile(spec.filters);
+  if (!filters.ok()) return filters.status();
   const SubscriptionId id = ++last_subscription_;
-  auto& subscription = owner.subscriptions_[id] = std::make_unique<Subscription>(id, owner, spec);
-  by_target_.push_back(subscription.get());
+  auto& subscription = owner.subscriptions_[id] = std::make_unique<Subscription>(
+      id, owner, spec,
+      routing::Table::Subscription{service->second.routed,
+                                   std::make_shared<const routing::FilterSet>(*std::move(filters))});
+  living_.push_back(subscription.get());
   RebuildTable();
   return id;
 }
@@ -153,13 +161,23 @@ void Exchange::EraseIfSettled(Subscription& subscription) {
 }
 
 void Exchange::RebuildTable() {
-  std::erase_if(by_target_, [](const Subscription* subscription) { return subscription->ending; });
-  std::vector<routing::RoutingTable::Entry> entries;
-  for (const Subscription* const subscription : by_target_) {
-    entries.push_back({static_cast<routing::Target>(entries.size()), subscription->service,
-                       services_.at(subscription->service).spec.supports, subscription->filters});
+  std::erase_if(living_, [](const Subscription* subscription) { return subscription->ending; });
+  std::vector<routing::Table::Subscription> subscriptions;
+  for (const Subscription* const subscription : living_) subscriptions.push_back(subscription->routed);
+  table_ = routing::Table(std::move(subscriptions), {});
+}
+
+void Exchange::Resolve(const EventParcel& event) {
+  static const Attributes kNone;
+  Attributes own;
+  const Attributes* attributes = &kNone;
+  if (event.attributes() != nullptr) {
+    attributes = &event.attributes()->decoded();
+  } else if (table_.reads_attributes() || event.header().addressing == Addressing::kToTargets) {
+    DecodeAttributes(event.inline_attributes(), &own);
+    attributes = &own;
   }
-  table_ = routing::RoutingTable(entries);
+  table_.Resolve({event.header(), *attributes, event.encoded().body_size, now_}, balancer_, decision_);
 }
 
 bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
@@ -167,21 +185,13 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
     Discard(origin, event->header(), Outcome::kDroppedClosed);
     return true;
   }
-  if (event->attributes() != nullptr) {
-    table_.Resolve(event->header(), event->attributes()->targets(), targets_);
-  } else {
-    Attributes attributes;
-    if (event->header().addressing == Addressing::kToTargets) {
-      DecodeAttributes(event->inline_attributes(), &attributes);
-    }
-    table_.Resolve(event->header(), attributes.targets, targets_);
-  }
-  if (targets_.empty()) {
+  Resolve(*event);
+  if (decision_.receivers.empty()) {
     Discard(origin, event->header(), Outcome::kUnrouted);
     return true;
   }
-  for (const routing::Target target : targets_) {
-    Subscription& subscription = *by_target_[target];
+  for (const routing::Decision::Receiver& receiver : decision_.receivers) {
+    Subscription& subscription = *living_[receiver.subscription];
     ++subscription.books.routed;
     ++origin.unsettled_;
     Offer(origin, subscription, event);
@@ -412,7 +422,9 @@ RouterStatistics Exchange::Statistics() const {
       Books books = subscription->books;
       books.in_flight = subscription->in_flight();
       statistics.books += books;
-      if (!subscription->ending) statistics.subscriptions.push_back({id, subscription->service, books});
+      if (!subscription->ending) {
+        statistics.subscriptions.push_back({id, subscription->routed.service->settings.id, books});
+      }
     }
   }
   std::sort(statistics.subscriptions.begin(), statistics.subscriptions.end(),

@@ -19,7 +19,7 @@
 #include "events/delivery/subscription_queue.h"
 #include "events/outcome.h"
 #include "events/router.h"
-#include "events/routing/routing_table.h"
+#include "events/routing/table.h"
 
 namespace routebench::daemon {
 
@@ -27,13 +27,13 @@ class Peer;
 
 // One subscription, from Subscribe until its last event is settled.
 struct Subscription {
-  Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec);
+  Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec,
+               routing::Table::Subscription route);
   uint64_t in_flight() const { return queue.held() + queue.ready() + waiting + ledger.unanswered(); }
 
   const SubscriptionId id;
   Peer* const owner;
-  const std::string service;
-  const std::vector<Filter> filters;
+  const routing::Table::Subscription routed;
   const Duration block_deadline;
   delivery::SubscriptionQueue queue;
   Ledger ledger;        // what was sent to the owner and is not answered
@@ -124,8 +124,9 @@ class Exchange {
  private:
   struct Service {
     Peer* owner;
-    ServiceSpec spec;
+    std::shared_ptr<routing::Service> routed;
   };
+  void Resolve(const EventParcel& event);
   void Offer(Peer& origin, Subscription& subscription, const EventParcelPtr& event);
   void Wait(Peer& origin, Subscription& subscription);
   void ArmWaitingTimer(Peer& origin);
@@ -149,9 +150,10 @@ class Exchange {
 
   absl::flat_hash_map<uint32_t, Peer*> peers_;
   absl::flat_hash_map<std::string, Service> services_;
-  std::vector<Subscription*> by_target_;  // the living ones, by routing::Target
-  routing::RoutingTable table_;
-  routing::Targets targets_;
+  std::vector<Subscription*> living_;  // as the table numbers them
+  routing::Table table_;
+  routing::Balancer balancer_{routing::Balancing::kRoundRobin, 1};
+  routing::Decision decision_;
   std::vector<delivery::ParcelPtr> expired_;
   SubscriptionId last_subscription_ = 0;
   Books past_;  // of what has no living subscription

@@ -30,6 +30,20 @@ ServiceSpec ServiceOf(const wire::Register& message) {
           .max_concurrent = message.max_concurrent()};
 }
 
+Filter FilterOf(const wire::Filter& message) {
+  Filter filter{.kinds = KindSet::FromBits(message.kinds()),
+                .priorities = PrioritySet::FromBits(static_cast<uint8_t>(message.priorities())),
+                .expression = message.expression()};
+  for (const wire::Source& source : message.sources()) {
+    filter.sources.push_back({.id = source.id(), .type = source.type(), .instance = source.instance()});
+  }
+  if (message.has_max_body_bytes()) filter.max_body_bytes = message.max_body_bytes();
+  for (const wire::Metadata& entry : message.metadata()) {
+    filter.metadata.emplace_back(entry.key(), entry.value());
+  }
+  return filter;
+}
+
 absl::StatusOr<SubscriptionSpec> SubscriptionOf(const wire::Subscribe& message, const BrokerLimits& limits) {
   if (message.capacity() > limits.max_capacity) {
     return absl::InvalidArgumentError(
@@ -45,10 +59,7 @@ absl::StatusOr<SubscriptionSpec> SubscriptionOf(const wire::Subscribe& message, 
                            .block_deadline = Duration(message.block_deadline_nanos()),
                            .order = static_cast<QueueOrder>(message.order()),
                            .concurrency = message.concurrency()};
-  for (const wire::Filter& filter : message.filters()) {
-    spec.filters.push_back({KindSet::FromBits(filter.kinds()),
-                            PrioritySet::FromBits(static_cast<uint8_t>(filter.priorities()))});
-  }
+  for (const wire::Filter& filter : message.filters()) spec.filters.push_back(FilterOf(filter));
   return spec;
 }
 

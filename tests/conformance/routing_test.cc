@@ -1,10 +1,12 @@
-// R6, R7, R9: services, addressing, filters.
+// R6, R7, R9, R10: services, addressing, filters, balancing.
 #include "tests/conformance/conformance_test.h"
 
 namespace routebench::conformance {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
@@ -17,6 +19,19 @@ class RoutingConformanceTest : public ConformanceTest {
     attributes->targets = std::move(targets);
     event.attributes = attributes;
     return publisher().Publish(event);
+  }
+
+  void PublishWith(Attributes attributes, std::string body = "") {
+    Event event = NewEvent();
+    event.attributes = std::make_shared<Attributes>(std::move(attributes));
+    event.payload = Payload::Bytes(std::make_shared<std::string>(std::move(body)));
+    ASSERT_EQ(publisher().Publish(event), PublishResult::kAccepted);
+  }
+
+  void PublishToGroup(EventKind kind = EventKind::kFileModified) {
+    Event event = NewEvent(kind);
+    event.header.addressing = Addressing::kToGroup;
+    ASSERT_EQ(publisher().Publish(event), PublishResult::kAccepted);
   }
 
   void PublishKinds(std::initializer_list<EventKind> kinds) {
@@ -160,6 +175,53 @@ TEST_F(RoutingConformanceTest, R7_ToAllWithManyReceiversReachesEachOnce) {
   for (const Inbox& inbox : inboxes) EXPECT_EQ(inbox.Sequences(), UpTo(5));
 }
 
+TEST_F(RoutingConformanceTest, R7_ToGroupReachesExactlyOneServiceWithAllItsSubscriptions) {
+  const Inbox a1, a2, b;
+  MustRegister({.id = "a"});
+  MustSubscribe({.service = "a"}, a1.Acknowledging());
+  MustSubscribe({.service = "a"}, a2.Acknowledging());
+  AddReceiver({.service = "b"}, b.Acknowledging());
+  for (int i = 0; i < 10; ++i) PublishToGroup();
+  MustDrain();
+  EXPECT_EQ(a1.Sequences(), a2.Sequences());
+  EXPECT_EQ(a1.Sequences().size(), 5);  // R10: round robin
+  EXPECT_EQ(b.Sequences().size(), 5);
+  EXPECT_EQ(RouterBooks().routed, 15);
+}
+
+TEST_F(RoutingConformanceTest, R7_ToGroupChoosesAmongThoseWhoWantTheEvent) {
+  const Inbox a, b;
+  AddReceiver({.service = "a"}, a.Acknowledging());
+  AddReceiver({.service = "b", .filters = {{.kinds = KindSet::Of(Category::kMcp)}}}, b.Acknowledging());
+  for (int i = 0; i < 4; ++i) PublishToGroup();
+  MustDrain();
+  EXPECT_EQ(a.Sequences(), UpTo(4));
+  EXPECT_THAT(b.Items(), IsEmpty());
+}
+
+TEST_F(RoutingConformanceTest, R7_ToGroupWithoutReceiversIsUnrouted) {
+  const Inbox inbox;
+  AddReceiver({.service = "a", .filters = {{.kinds = KindSet::Of(Category::kMcp)}}}, inbox.Acknowledging());
+  PublishToGroup();
+  MustDrain();
+  EXPECT_THAT(inbox.Items(), IsEmpty());
+  EXPECT_EQ(RouterBooks().of(Outcome::kUnrouted), 1);
+}
+
+TEST_F(RoutingConformanceTest, R10_RoundRobinKeepsWithinOnePointOfItsShare) {
+  constexpr uint64_t kServices = 4;
+  constexpr uint64_t kEvents = 2'000;
+  std::vector<Inbox> inboxes(kServices);
+  for (uint64_t i = 0; i < kServices; ++i) {
+    AddReceiver({.service = "service-" + std::to_string(i)}, inboxes[i].Acknowledging());
+  }
+  for (uint64_t i = 0; i < kEvents; ++i) PublishToGroup();
+  MustDrain();
+  for (const Inbox& inbox : inboxes) {
+    EXPECT_NEAR(static_cast<double>(inbox.Sequences().size()), kEvents / kServices, kEvents / 100.0);
+  }
+}
+
 TEST_F(RoutingConformanceTest, R9_FiltersByCategoryAndKind) {
   const Inbox category, kind;
   AddReceiver({.service = "a", .filters = {{.kinds = KindSet::Of(Category::kMcp)}}},
@@ -197,6 +259,79 @@ TEST_F(RoutingConformanceTest, R9_SeveralFiltersAreAlternatives) {
   ASSERT_EQ(publisher().Publish(high), PublishResult::kAccepted);
   MustDrain();
   EXPECT_THAT(inbox.Sequences(), UnorderedElementsAre(2, 4));
+}
+
+TEST_F(RoutingConformanceTest, R9_FiltersBySource) {
+  const Inbox by_id, by_type, any;
+  AddReceiver({.service = "a", .filters = {{.sources = {{.id = "disk-1"}, {.id = "disk-2"}}}}},
+              by_id.Acknowledging());
+  AddReceiver({.service = "b", .filters = {{.sources = {{.type = "camera", .instance = "west"}}}}},
+              by_type.Acknowledging());
+  PublishWith({.source = {.id = "disk-2", .type = "disk"}});
+  PublishWith({.source = {.id = "c-1", .type = "camera", .instance = "west"}});
+  PublishWith({.source = {.id = "c-2", .type = "camera", .instance = "east"}});
+  PublishWith({});
+  MustDrain();
+  EXPECT_THAT(by_id.Sequences(), ElementsAre(1));
+  EXPECT_THAT(by_type.Sequences(), ElementsAre(2));
+  EXPECT_EQ(RouterBooks().of(Outcome::kUnrouted), 2);
+}
+
+TEST_F(RoutingConformanceTest, R9_FiltersByBodySizeAndMetadata) {
+  const Inbox small, acme;
+  AddReceiver({.service = "a", .filters = {{.max_body_bytes = 10}}}, small.Acknowledging());
+  AddReceiver({.service = "b", .filters = {{.metadata = {{"tenant", "acme"}, {"zone", ""}}}}},
+              acme.Acknowledging());
+  PublishWith({}, std::string(10, 'x'));
+  PublishWith({.metadata = {{"tenant", "acme"}, {"zone", ""}}}, std::string(11, 'x'));
+  PublishWith({.metadata = {{"tenant", "acme"}}}, std::string(11, 'x'));
+  PublishWith({.metadata = {{"tenant", "other"}, {"tenant", "acme"}, {"zone", ""}}}, std::string(11, 'x'));
+  MustDrain();
+  EXPECT_THAT(small.Sequences(), ElementsAre(1));
+  EXPECT_THAT(acme.Sequences(), ElementsAre(2));
+}
+
+TEST_F(RoutingConformanceTest, R9_FiltersByExpression) {
+  const Inbox inbox;
+  AddReceiver(
+      {.filters = {{.expression = "metadata.tenant in (acme, \"b c\") and not source.id starts with x "
+                                  "and (size < 5 or priority <= high)"}}},
+      inbox.Acknowledging());
+  PublishWith({.source = {.id = "a"}, .metadata = {{"tenant", "acme"}}}, "tiny");
+  PublishWith({.source = {.id = "a"}, .metadata = {{"tenant", "acme"}}}, "not tiny");
+  PublishWith({.source = {.id = "x1"}, .metadata = {{"tenant", "acme"}}}, "tiny");
+  PublishWith({.source = {.id = "a"}, .metadata = {{"tenant", "b c"}}}, "tiny");
+  PublishWith({.source = {.id = "a"}, .metadata = {{"tenant", "b"}}}, "tiny");
+  MustDrain();
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(1, 4));
+}
+
+TEST_F(RoutingConformanceTest, R9_AnExpressionMayLookAtTheAgeOfAnEvent) {
+  const Inbox inbox;
+  AddReceiver({.filters = {{.expression = "age >= 2s"}}}, inbox.Acknowledging());
+  Event old = NewEvent();
+  time().Advance(2 * kSecond);
+  ASSERT_EQ(publisher().Publish(old), PublishResult::kAccepted);
+  ASSERT_EQ(publisher().Publish(NewEvent()), PublishResult::kAccepted);
+  MustDrain();
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(1));
+}
+
+TEST_F(RoutingConformanceTest, R9_BadFiltersAreRefusedAndSayWhere) {
+  MustRegister({.id = "a"});
+  const Inbox inbox;
+  const auto refusal = [&](Filter filter) {
+    const auto status =
+        subscriber().Subscribe({.service = "a", .filters = {{}, std::move(filter)}}, inbox.Acknowledging());
+    EXPECT_EQ(status.status().code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.status().message());
+  };
+  EXPECT_THAT(refusal({.expression = "size < and"}), AllOf(HasSubstr("filter 2"), HasSubstr("column 8")));
+  EXPECT_THAT(refusal({.sources = {{}}}), HasSubstr("filter 2"));
+  EXPECT_THAT(refusal({.metadata = {{"", "x"}}}), HasSubstr("filter 2"));
+  PublishMore(1);
+  MustDrain();
+  EXPECT_THAT(inbox.Items(), IsEmpty());
 }
 
 }  // namespace
