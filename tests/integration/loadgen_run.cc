@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
 
 #include "gtest/gtest.h"
 
@@ -121,13 +122,16 @@ bool LoadgenRun::ReadSome(int milliseconds) {
   return open;
 }
 
-void LoadgenRun::AwaitError(const std::string& text) {
+void LoadgenRun::AwaitError(const std::string& pattern) {
   const auto deadline = Clock::now() + kPatience;
-  while (finished_.err.find(text) == std::string::npos) {
-    ASSERT_TRUE(ReadSome(1000)) << "ended without saying " << text << ": " << finished_.err;
-    ASSERT_LT(Clock::now(), deadline) << "did not say " << text << ": " << finished_.err;
+  const std::regex awaited(pattern);
+  while (!std::regex_search(finished_.err, awaited)) {
+    ASSERT_TRUE(ReadSome(1000)) << "ended without saying " << pattern << ": " << finished_.err;
+    ASSERT_LT(Clock::now(), deadline) << "did not say " << pattern << ": " << finished_.err;
   }
 }
+
+void LoadgenRun::AwaitProgress() { AwaitError("[1-9][0-9]* of "); }
 
 std::vector<pid_t> LoadgenRun::Offspring(const std::string& with) const {
   std::vector<pid_t> pids;

@@ -42,8 +42,11 @@ class LoadgenRun {
   ~LoadgenRun();
 
   pid_t pid() const { return pid_; }
-  // Reads standard error until `text` has come; fails the test at its end or after half a minute.
-  void AwaitError(const std::string& text);
+  // Reads standard error until `pattern` (ECMAScript) has come; fails the test at its end or after half a
+  // minute.
+  void AwaitError(const std::string& pattern);
+  // The same until something has been sent, or run.
+  void AwaitProgress();
   // Living processes that this one started, itself not included; `with` is a part of their command line.
   std::vector<pid_t> Offspring(const std::string& with = "") const;
   void Signal(int signal) const;

@@ -184,7 +184,7 @@ TEST_F(LoadgenTest, ANameThatIsNoTextIsNothingToComplainOf) {
 TEST_F(LoadgenTest, AGeneratorThatStandsStillMakesTheRunInvalid) {
   LoadgenRun run(Command({"--backend", "daemon", "--rate", "1k/s", "--duration", "2s", "--warmup", "0s"}),
                  directory_);
-  run.AwaitError("1 of");
+  run.AwaitProgress();
   run.Signal(SIGSTOP);
   const auto resume = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
   poll(nullptr, 0, 300);  // the stall itself
@@ -199,7 +199,7 @@ class LoadgenSignalTest : public LoadgenTest, public ::testing::WithParamInterfa
 
 TEST_P(LoadgenSignalTest, EndsEarlyAndLeavesNothing) {
   LoadgenRun run(LongRun(), directory_);
-  run.AwaitError("1 of");  // the first events are sent
+  run.AwaitProgress();  // the first events are sent
   EXPECT_EQ(run.Offspring().size(), 2u);
   run.Signal(GetParam());
   const Finished finished = run.Wait();
@@ -211,7 +211,7 @@ INSTANTIATE_TEST_SUITE_P(, LoadgenSignalTest, ::testing::Values(SIGINT, SIGTERM)
 
 TEST_F(LoadgenTest, KilledItTakesItsChildrenWithIt) {
   LoadgenRun run(LongRun(), directory_);
-  run.AwaitError("1 of");
+  run.AwaitProgress();
   run.Signal(SIGKILL);
   EXPECT_EQ(run.Wait().code, -SIGKILL);  // Wait is for the children, too
   EXPECT_THAT(directory_.Files(), IsEmpty());
@@ -219,7 +219,7 @@ TEST_F(LoadgenTest, KilledItTakesItsChildrenWithIt) {
 
 TEST_F(LoadgenTest, ADaemonThatDiesInMidRunMakesItInvalid) {
   LoadgenRun run(LongRun({"--out", Path("a.run")}), directory_);
-  run.AwaitError("1 of");
+  run.AwaitProgress();
   const std::vector<pid_t> daemons = run.Offspring("eventd");
   ASSERT_EQ(daemons.size(), 1u);
   kill(daemons[0], SIGKILL);
@@ -231,7 +231,7 @@ TEST_F(LoadgenTest, ADaemonThatDiesInMidRunMakesItInvalid) {
 
 TEST_F(LoadgenTest, AReceiverThatDiesInMidRunMakesItInvalid) {
   LoadgenRun run(LongRun(), directory_);
-  run.AwaitError("1 of");
+  run.AwaitProgress();
   for (const pid_t pid : run.Offspring("receive")) kill(pid, SIGKILL);
   const Finished finished = run.Wait();
   EXPECT_EQ(finished.code, 4);
