@@ -23,8 +23,9 @@ uint32_t Crc32cByTable(std::string_view data) {
 #if defined(__x86_64__)
 
 // The instruction can start every cycle but takes three: three parts of the data are summed side by side. A
-// sum moves past the bytes of the part after it by multiplying it by a power of x, which is linear in its bits:
-// four look-ups, as in A. Kadatch, B. Jenkins, "Everything we know about CRC but afraid to forget" (2010).
+// sum moves past the bytes of the part after it by multiplying it by a power of x, which is linear in its
+// bits: four look-ups, as in A. Kadatch, B. Jenkins, "Everything we know about CRC but afraid to forget"
+// (2010).
 constexpr size_t kPart = 168;  // three of them: nearly all of 512 bytes
 
 constexpr uint32_t kReversedPolynomial = 0x82F63B78;
