@@ -52,6 +52,11 @@ class WorkerPool::Core {
  private:
   void WaitForWork(std::shared_ptr<Task>& last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RunNext(std::shared_ptr<Task>& last) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Whether there is work that an idle thread should be woken for, by the caller. One wakes the next: whoever
+  // schedules pays for one wake-up at most, and nobody for a thread that finds nothing left.
+  bool MustWake() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    return !queue_.empty() && running_ < running_limit_ && waking_ <= reading_ && idle_ > waking_;
+  }
 
   // The pool inside whose IdleWait::Wait this thread is, while it may still pick up a task by itself.
   static thread_local Core* waiting_in_;
@@ -62,7 +67,8 @@ class WorkerPool::Core {
   delivery::Ring<std::shared_ptr<Task>> queue_ ABSL_GUARDED_BY(mutex_);
   uint32_t running_ ABSL_GUARDED_BY(mutex_) = 0;
   uint32_t idle_ ABSL_GUARDED_BY(mutex_) = 0;
-  uint32_t waking_ ABSL_GUARDED_BY(mutex_) = 0;  // of the idle ones, those that are about to look
+  uint32_t waking_ ABSL_GUARDED_BY(mutex_) = 0;   // of the idle ones, those that are about to look
+  uint32_t reading_ ABSL_GUARDED_BY(mutex_) = 0;  // of these, those that have work of their own to do first
   uint32_t alive_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   const std::unique_ptr<IdleWait> wait_;
@@ -79,10 +85,13 @@ void WorkerPool::Core::Schedule(std::shared_ptr<Task> task) {
     if (task->state_ != Task::State::kIdle) return;
     task->state_ = Task::State::kQueued;
     queue_.PushBack(std::move(task));
-    if (running_ >= running_limit_ || idle_ <= waking_) return;
+    if (!MustWake()) return;
     ++waking_;
     wake = waiting_in_ != this;
-    waiting_in_ = nullptr;
+    if (!wake) {
+      ++reading_;
+      waiting_in_ = nullptr;
+    }
   }
   if (wake) wait_->WakeOne();
 }
@@ -93,10 +102,11 @@ void WorkerPool::Core::WaitForWork(std::shared_ptr<Task>& last) {
   last.reset();
   waiting_in_ = this;
   wait_->Wait();
-  waiting_in_ = nullptr;
+  const bool has_scheduled = std::exchange(waiting_in_, nullptr) == nullptr;
   mutex_.Lock();
   --idle_;
   if (waking_ > 0) --waking_;
+  if (has_scheduled) --reading_;
 }
 
 // `last` takes the task, so that the end of its life is not under the lock.
@@ -104,7 +114,10 @@ void WorkerPool::Core::RunNext(std::shared_ptr<Task>& last) {
   std::shared_ptr<Task> task = queue_.PopFront();
   task->state_ = Task::State::kRunning;
   ++running_;
+  const bool wake = MustWake();
+  if (wake) ++waking_;
   mutex_.Unlock();
+  if (wake) wait_->WakeOne();
   last.reset();
   const bool more = task->Run();
   mutex_.Lock();
