@@ -39,12 +39,15 @@ TEST_F(ConformanceTest, R17_UnsubscribeWaitsForTheRunningHandler) {
     EXPECT_TRUE(subscriber().Unsubscribe(id).ok());
     EXPECT_TRUE(returned->load()) << "Unsubscribe returned before the handler did";
   });
-  // It has begun once events are refused or find nobody.
+  // It has begun once events are refused or find nobody: with a daemon, the client has ended the mailbox by
+  // then. Inside one process events find nobody a little earlier than what waits is dropped.
+  const bool one_process = !BackendUnderTest().crosses_processes;
   uint64_t published = 3;
   EXPECT_TRUE(AdvanceUntil([&] {
     PublishMore(1);
     ++published;
-    return !outcomes().Items().empty();
+    return one_process ? !outcomes().SequencesOf(Outcome::kDroppedUnsubscribed).empty()
+                       : !outcomes().Items().empty();
   }));
   gate.Open();
   unsubscriber.join();
