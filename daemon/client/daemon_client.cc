@@ -427,7 +427,10 @@ absl::Status DaemonClient::Core::Deregister(const std::string& service) {
     last_id_ = 0;
     last_mailbox_ = nullptr;
   });
-  for (const auto& mailbox : ended) mailbox->AwaitHandlers();
+  for (const auto& mailbox : ended) {
+    mailbox->AwaitHandlers();
+    mailbox->Report();
+  }
   return reply.status();
 }
 
@@ -504,6 +507,7 @@ absl::Status DaemonClient::Core::Unsubscribe(SubscriptionId subscription) {
     last_mailbox_ = nullptr;
   });
   mailbox->AwaitHandlers();
+  mailbox->Report();  // the reader has forgotten it: nobody else would
   return reply.status();
 }
 
