@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/parcel_pool.h"
@@ -15,6 +16,7 @@
 #include "events/dispatch/thread_timers.h"
 #include "events/dispatch/worker_pool.h"
 #include "events/mutex.h"
+#include "events/routing/deduplication.h"
 #include "events/routing/table.h"
 #include "events/validation.h"
 
@@ -61,7 +63,10 @@ class DataCoordinator::Core {
       : options_(std::move(options)),
         clock_(clock),
         own_timers_(timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
-        timers_(timers == nullptr ? *own_timers_ : *timers) {
+        timers_(timers == nullptr ? *own_timers_ : *timers),
+        once_(options_.routing.deduplication.window == 0
+                  ? nullptr
+                  : std::make_unique<Once>(options_.routing.deduplication)) {
     if (handlers == Handlers::kInPublisher) {
       executor_ = std::make_shared<dispatch::InlineExecutor>();
     } else {
@@ -97,6 +102,8 @@ class DataCoordinator::Core {
   enum class Place { kReserved, kRefused, kWouldBlock };
 
   PublishResult Admit(const Event& event);
+  PublishResult AdmitOnce(const Event& event);
+  PublishResult Discard(const Event& event, Outcome outcome);
   PublishResult OfferToOne(Receiver& receiver, ParcelPtr parcel);
   PublishResult OfferToSeveral(const Snapshot& snapshot, const Targets& targets, const ParcelPtr& parcel);
   void Resolve(const routing::Table& table, const Event& event, Targets& targets);
@@ -117,7 +124,8 @@ class DataCoordinator::Core {
   Timers& timers_;
 
   std::array<std::atomic<uint64_t>, kPublishResultCount> answers_{};
-  std::atomic<uint64_t> unrouted_{0};
+  // Of events that went nowhere.
+  std::array<std::atomic<uint64_t>, kOutcomeCount> discarded_{};
 
   routing::Balancer balancer_{routing::Balancing::kRoundRobin, 1};
 
@@ -134,6 +142,15 @@ class DataCoordinator::Core {
   Receivers ended_ ABSL_GUARDED_BY(mutex_);      // that may still have something to settle
   Books past_ ABSL_GUARDED_BY(mutex_);           // of those that have not
   SubscriptionId last_id_ ABSL_GUARDED_BY(mutex_) = 0;
+
+  // Null: off. Ids that are being admitted are neither new nor known.
+  struct Once {
+    Mutex mutex;
+    routing::DeduplicationWindow window ABSL_GUARDED_BY(mutex);
+    absl::flat_hash_set<EventId> admitting ABSL_GUARDED_BY(mutex);
+    explicit Once(const DeduplicationOptions& options) : window(options.window, options.max_age) {}
+  };
+  const std::unique_ptr<Once> once_;
 
   const std::shared_ptr<QuietSignal> quiet_signal_ = std::make_shared<QuietSignal>();
   std::atomic<uint32_t> drainers_{0};
@@ -179,9 +196,30 @@ void DataCoordinator::Core::Report(const EventHeader& header, SubscriptionId sub
 
 PublishResult DataCoordinator::Core::Publish(const Event& event) {
   PublishResult result = Validate(event, options_.max_body_bytes);
-  if (result == PublishResult::kAccepted) result = Admit(event);
+  if (result == PublishResult::kAccepted) result = once_ == nullptr ? Admit(event) : AdmitOnce(event);
   answers_[static_cast<size_t>(result)].fetch_add(1, std::memory_order_relaxed);
   return result;
+}
+
+// Of two publishers of one id the second waits for what becomes of the first: it is told to try again.
+PublishResult DataCoordinator::Core::AdmitOnce(const Event& event) {
+  if (IsClosed()) return PublishResult::kClosed;
+  {
+    MutexLock lock(once_->mutex);
+    if (once_->window.Contains(event.header.id, clock_.Now())) return Discard(event, Outcome::kDuplicate);
+    if (!once_->admitting.insert(event.header.id).second) return PublishResult::kWouldBlock;
+  }
+  const PublishResult result = Admit(event);
+  MutexLock lock(once_->mutex);
+  once_->admitting.erase(event.header.id);
+  if (result == PublishResult::kAccepted) once_->window.Insert(event.header.id, clock_.Now());
+  return result;
+}
+
+PublishResult DataCoordinator::Core::Discard(const Event& event, Outcome outcome) {
+  discarded_[static_cast<size_t>(outcome)].fetch_add(1, std::memory_order_relaxed);
+  Report(event.header, 0, outcome);
+  return PublishResult::kAccepted;
 }
 
 PublishResult DataCoordinator::Core::Admit(const Event& event) {
@@ -195,11 +233,7 @@ PublishResult DataCoordinator::Core::Admit(const Event& event) {
   }
   Targets targets;
   Resolve(snapshot->table, event, targets);
-  if (targets.empty()) {
-    unrouted_.fetch_add(1, std::memory_order_relaxed);
-    Report(event.header, 0, Outcome::kUnrouted);
-    return PublishResult::kAccepted;
-  }
+  if (targets.empty()) return Discard(event, Outcome::kUnrouted);
   ParcelPool::Fill(*parcel, event);
   if (targets.size() == 1) return OfferToOne(*snapshot->receivers[targets.front()], std::move(parcel));
   return OfferToSeveral(*snapshot, targets, std::move(parcel));
@@ -382,9 +416,11 @@ RouterStatistics DataCoordinator::Core::Statistics() {
     statistics.books += books;
     statistics.subscriptions.push_back({receiver->id(), receiver->spec().service, books});
   }
-  const uint64_t unrouted = unrouted_.load();
-  statistics.books.routed += unrouted;
-  statistics.books.of(Outcome::kUnrouted) += unrouted;
+  for (size_t i = 0; i < kOutcomeCount; ++i) {
+    const uint64_t discarded = discarded_[i].load();
+    statistics.books.routed += discarded;
+    statistics.books.outcomes[i] += discarded;
+  }
   return statistics;
 }
 

@@ -11,7 +11,8 @@ constexpr std::array<std::string_view, kPublishResultCount> kPublishResultNames 
 constexpr std::array<std::string_view, kOutcomeCount> kOutcomeNames = {
     "delivered",      "unrouted",        "expired",          "dropped_queue_full",
     "dropped_newest", "dropped_oldest",  "dropped_deadline", "dropped_unsubscribed",
-    "dropped_closed", "dropped_corrupt", "rejected",         "lost_with_peer"};
+    "dropped_closed", "dropped_corrupt", "rejected",         "lost_with_peer",
+    "duplicate",      "dead_lettered",   "timed_out",        "breaker_open"};
 
 }  // namespace
 

@@ -38,8 +38,12 @@ enum class Outcome : uint8_t {
   kDroppedCorrupt,       // its bytes did not survive the way (checksum, malformed body)
   kRejected,             // the handler answered kReject, or threw
   kLostWithPeer,         // handed to, or coming from, a process that died
+  kDuplicate,            // its id was accepted before, within the window of deduplication
+  kDeadLettered,         // its last attempt failed: among the dead letters now
+  kTimedOut,             // not answered within the subscription's delivery timeout, and not tried again
+  kBreakerOpen,          // refused by the circuit breaker of its service
 };
-inline constexpr size_t kOutcomeCount = 12;
+inline constexpr size_t kOutcomeCount = 16;
 
 // Stable names for logs, JSON and records: "accepted", "would_block"; "delivered", "dropped_queue_full".
 std::string_view Name(PublishResult result);

@@ -33,6 +33,7 @@
 #include "events/event.h"
 #include "events/filter.h"
 #include "events/outcome.h"
+#include "events/routing_options.h"
 
 namespace routebench {
 
@@ -121,6 +122,8 @@ struct RouterOptions {
   bool report_delivered = false;
   // Threads that run handlers.
   uint32_t handler_threads = 2;
+  // The coordinator's. A daemon has its own, and its clients take no notice of these.
+  RoutingOptions routing;
 };
 
 // What a call to Publish has answered so far, and the books of what was accepted.

@@ -56,4 +56,14 @@ absl::Status Validate(const SubscriptionSpec& spec) {
   return absl::OkStatus();
 }
 
+absl::Status Validate(const RoutingOptions& options) {
+  if (options.deduplication.window > size_t{1} << 30) {
+    return absl::InvalidArgumentError("a deduplication window holds at most 2^30 ids");
+  }
+  if (options.deduplication.max_age <= Duration::zero()) {
+    return absl::InvalidArgumentError("a deduplication window's age is positive");
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace routebench

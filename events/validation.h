@@ -17,6 +17,7 @@ PublishResult Validate(const Event& event, size_t max_body_bytes);
 // InvalidArgument that names the field, or OK.
 absl::Status Validate(const ServiceSpec& service);
 absl::Status Validate(const SubscriptionSpec& spec);
+absl::Status Validate(const RoutingOptions& options);
 
 }  // namespace routebench
 

@@ -18,6 +18,7 @@
 #include "daemon/server/loop_timers.h"
 #include "daemon/server/session.h"
 #include "daemon/transport/unix_socket.h"
+#include "events/validation.h"
 
 namespace routebench::daemon {
 
@@ -145,7 +146,7 @@ Broker::Loop::Loop(BrokerOptions options, std::unique_ptr<transport::UnixListene
       listening_(io_, listener_->descriptor()),
       own_timers_(MakeLoopTimers(io_)),
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
-      exchange_(*options_.clock, *event_timers_),
+      exchange_(options_.routing, *options_.clock, *event_timers_),
       shared_{exchange_, store_, *this, options_.limits, domain_} {
   AcceptNext();
   thread_ = std::thread([this] { io_.run(); });
@@ -484,6 +485,7 @@ BrokerCounters Broker::Loop::Counters() {
 }
 
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerOptions options) {
+  if (absl::Status status = Validate(options.routing); !status.ok()) return status;
   auto listener = transport::UnixListener::Listen(options.socket_path);
   if (!listener.ok()) return listener.status();
   return std::unique_ptr<Broker>(

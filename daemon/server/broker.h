@@ -26,6 +26,7 @@ struct BrokerOptions {
   const Clock* clock = &Clock::System();
   Timers* timers = nullptr;  // null: the loop's own, on the system's clock
   BrokerLimits limits;
+  RoutingOptions routing;  // valid
   // One line of key=value pairs for each event of the broker's own life; on the loop's thread. May be null.
   std::function<void(LogLevel, const std::string&)> log;
 };
@@ -41,7 +42,7 @@ struct BrokerCounters {
 // Thread-safe, but not from the log.
 class Broker {
  public:
-  // Listens, and starts the loop. Errors: those of UnixListener::Listen.
+  // Listens, and starts the loop. Errors: those of UnixListener::Listen, and InvalidArgument.
   static absl::StatusOr<std::unique_ptr<Broker>> Start(BrokerOptions options);
   // Stops.
   ~Broker();

@@ -40,8 +40,16 @@ wire::EventOutcome MakeOutcome(SubscriptionId subscription, const EventId& event
 
 // What a subscriber may say of a delivery.
 bool IsOutcomeOfDelivery(uint32_t outcome) {
-  return outcome < kOutcomeCount && outcome != static_cast<uint32_t>(Outcome::kUnrouted) &&
-         outcome != static_cast<uint32_t>(Outcome::kLostWithPeer);
+  if (outcome >= kOutcomeCount) return false;
+  switch (static_cast<Outcome>(outcome)) {
+    case Outcome::kUnrouted:
+    case Outcome::kLostWithPeer:
+    case Outcome::kDuplicate:
+    case Outcome::kBreakerOpen:
+      return false;
+    default:
+      return true;
+  }
 }
 
 }  // namespace
@@ -53,6 +61,12 @@ Subscription::Subscription(SubscriptionId number, Peer& peer, const Subscription
       routed(std::move(route)),
       block_deadline(spec.block_deadline),
       queue({.capacity = spec.capacity, .full_policy = spec.full_policy, .order = spec.order}) {}
+
+Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers)
+    : clock_(clock), timers_(timers) {
+  const DeduplicationOptions& deduplication = options.deduplication;
+  if (deduplication.window > 0) duplicates_.emplace(deduplication.window, deduplication.max_age);
+}
 
 void Exchange::AddPeer(Peer& peer) { peers_.emplace(peer.number(), &peer); }
 
@@ -184,6 +198,13 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
   if (!admitting_) {
     Discard(origin, event->header(), Outcome::kDroppedClosed);
     return true;
+  }
+  if (duplicates_.has_value()) {
+    if (duplicates_->Contains(event->header().id, now_)) {
+      Discard(origin, event->header(), Outcome::kDuplicate);
+      return true;
+    }
+    duplicates_->Insert(event->header().id, now_);
   }
   Resolve(*event);
   if (decision_.receivers.empty()) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@
 #include "events/delivery/subscription_queue.h"
 #include "events/outcome.h"
 #include "events/router.h"
+#include "events/routing/deduplication.h"
 #include "events/routing/table.h"
 
 namespace routebench::daemon {
@@ -84,7 +86,7 @@ class Peer {
 class Exchange {
  public:
   // `timers` run their callbacks on the loop; both outlive the exchange.
-  Exchange(const Clock& clock, Timers& timers) : clock_(clock), timers_(timers) {}
+  Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers);
 
   void UpdateTime() { now_ = clock_.Now(); }
   TimePoint now() const { return now_; }
@@ -154,6 +156,7 @@ class Exchange {
   routing::Table table_;
   routing::Balancer balancer_{routing::Balancing::kRoundRobin, 1};
   routing::Decision decision_;
+  std::optional<routing::DeduplicationWindow> duplicates_;
   std::vector<delivery::ParcelPtr> expired_;
   SubscriptionId last_subscription_ = 0;
   Books past_;  // of what has no living subscription

@@ -31,6 +31,7 @@ struct Flags {
   size_t max_body = BrokerLimits().max_body_bytes;
   std::string log_level = "info";
   double drain_seconds = 5;
+  RoutingOptions routing;
   int ready_fd = -1;
   int stop_fd = -1;
 };
@@ -48,6 +49,11 @@ void Declare(CLI::App& app, Flags& flags) {
       ->capture_default_str()
       ->check(CLI::Range(0.0, 3600.0))
       ->type_name("SECONDS");
+  app.add_option("--deduplicate", flags.routing.deduplication.window,
+                 "ids of the last events that are remembered to drop duplicates; 0: off")
+      ->capture_default_str()
+      ->check(CLI::Range(size_t{0}, size_t{1} << 30))
+      ->type_name("N");
   app.add_option("--ready-fd", flags.ready_fd, "descriptor that gets one line as soon as it listens")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
@@ -132,6 +138,7 @@ int Serve(const Flags& flags, std::ostream& err) {
   BrokerOptions options;
   options.socket_path = flags.socket;
   options.limits.max_body_bytes = flags.max_body;
+  options.routing = flags.routing;
   options.log = [&log](LogLevel level, const std::string& line) { log.Write(level, line); };
   const auto broker = Broker::Start(std::move(options));
   if (!broker.ok()) {

@@ -5,8 +5,9 @@
 namespace routebench::conformance {
 namespace {
 
-daemon::BrokerOptions OnTime(testing::FakeTime& time) {
+daemon::BrokerOptions OnTime(testing::FakeTime& time, const RoutingOptions& routing) {
   daemon::BrokerOptions options;
+  options.routing = routing;
   options.clock = &time;
   options.timers = &time;
   return options;
@@ -20,7 +21,7 @@ RouterOptions WithoutSink(RouterOptions options) {
 class DaemonBackend final : public Backend {
  public:
   DaemonBackend(const RouterOptions& options, testing::FakeTime& time)
-      : daemon_(OnTime(time)),
+      : daemon_(OnTime(time, options.routing)),
         publisher_(daemon_.Connect(options, time, &time)),
         subscriber_(daemon_.Connect(WithoutSink(options), time, &time)) {}
   EventRouter& publisher() override { return *publisher_; }
