@@ -31,11 +31,22 @@ class Parcel {
   virtual ~Parcel() = default;
 
  private:
+  // Nobody else can change a count of none, nor one where the only reference is the caller's: most parcels have
+  // one receiver and pay for no locked instruction.
   friend void intrusive_ptr_add_ref(Parcel* parcel) {
-    parcel->references_.fetch_add(1, std::memory_order_relaxed);
+    if (parcel->references_.load(std::memory_order_relaxed) == 0) {
+      parcel->references_.store(1, std::memory_order_relaxed);
+    } else {
+      parcel->references_.fetch_add(1, std::memory_order_relaxed);
+    }
   }
   friend void intrusive_ptr_release(Parcel* parcel) {
-    if (parcel->references_.fetch_sub(1, std::memory_order_acq_rel) == 1) parcel->Recycle();
+    if (parcel->references_.load(std::memory_order_acquire) == 1) {
+      parcel->references_.store(0, std::memory_order_relaxed);
+    } else if (parcel->references_.fetch_sub(1, std::memory_order_acq_rel) != 1) {
+      return;
+    }
+    parcel->Recycle();
   }
   // The last reference is gone: return to the pool. Runs on whichever thread dropped it.
   virtual void Recycle() = 0;
