@@ -11,6 +11,7 @@
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
 #include "coordinator/parcel_pool.h"
+#include "coordinator/publisher_slots.h"
 #include "events/dispatch/service_gate.h"
 #include "events/dispatch/subscriber.h"
 #include "events/dispatch/thread_timers.h"
@@ -23,6 +24,7 @@
 namespace routebench {
 
 using coordinator::ParcelPool;
+using coordinator::PublisherSlots;
 using coordinator::TypedParcel;
 using delivery::Admission;
 using delivery::ParcelPtr;
@@ -77,6 +79,8 @@ class DataCoordinator::Core {
     }
   }
 
+  ~Core() { delete snapshot_.load(); }
+
   PublishResult Publish(const Event& event);
   absl::Status Register(const ServiceSpec& service);
   absl::Status Deregister(const std::string& service);
@@ -89,24 +93,26 @@ class DataCoordinator::Core {
  private:
   class Receiver;
   using Receivers = std::vector<std::shared_ptr<Receiver>>;
-  // What a publisher works with; replaced whole by every change of the subscriptions.
+  // What a publisher works with; replaced whole by every change of the subscriptions, by PublisherSlots.
   struct Snapshot {
     routing::Table table;
     Receivers receivers;  // as the table numbers its subscriptions
   };
-  using Targets = absl::InlinedVector<uint32_t, 16>;
+  using Targets = absl::Span<const uint32_t>;
+  using FoundTargets = absl::InlinedVector<uint32_t, 16>;
   struct Service {
     std::shared_ptr<routing::Service> routed;
     std::shared_ptr<ServiceGate> gate;  // null without a limit
   };
   enum class Place { kReserved, kRefused, kWouldBlock };
 
-  PublishResult Admit(const Event& event);
-  PublishResult AdmitOnce(const Event& event);
+  using Claim = PublisherSlots::Claim<Snapshot>;
+  PublishResult Admit(const Event& event, Claim& claim);
+  PublishResult AdmitOnce(const Event& event, Claim& claim);
   PublishResult Discard(const Event& event, Outcome outcome);
   PublishResult OfferToOne(Receiver& receiver, ParcelPtr parcel);
-  PublishResult OfferToSeveral(const Snapshot& snapshot, const Targets& targets, const ParcelPtr& parcel);
-  void Resolve(const routing::Table& table, const Event& event, Targets& targets);
+  PublishResult OfferToSeveral(const Snapshot& snapshot, Targets targets, const ParcelPtr& parcel);
+  Targets Resolve(const routing::Table& table, const Event& event, FoundTargets& found);
   Place AwaitPlace(Receiver& receiver, TimePoint start);
   void Report(const EventHeader& header, SubscriptionId subscription, Outcome outcome);
 
@@ -114,7 +120,7 @@ class DataCoordinator::Core {
   Receivers EndReceivers(const Predicate& ends) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ForgetTheQuiet() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void RebuildSnapshot() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool IsClosed();
+  void DeleteUnread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   bool Quiet();
 
@@ -123,20 +129,18 @@ class DataCoordinator::Core {
   const std::unique_ptr<dispatch::ThreadTimers> own_timers_;
   Timers& timers_;
 
-  std::array<std::atomic<uint64_t>, kPublishResultCount> answers_{};
   // Of events that went nowhere.
   std::array<std::atomic<uint64_t>, kOutcomeCount> discarded_{};
 
   routing::Balancer balancer_{routing::Balancing::kRoundRobin, 1};
 
-  // Guards what a publisher needs; held for a few instructions.
-  Mutex publish_mutex_;
-  std::shared_ptr<const Snapshot> snapshot_ ABSL_GUARDED_BY(publish_mutex_) = std::make_shared<Snapshot>();
-  bool closed_ ABSL_GUARDED_BY(publish_mutex_) = false;
-  const std::shared_ptr<ParcelPool> parcels_ = std::make_shared<ParcelPool>();  // Get under publish_mutex_
+  const std::shared_ptr<PublisherSlots> slots_ = std::make_shared<PublisherSlots>();
+  std::atomic<const Snapshot*> snapshot_{new Snapshot};
+  std::atomic<bool> closed_{false};  // set before the snapshot without receivers
 
-  // Guards the registrations. Taken before publish_mutex_ and before a receiver's lock.
+  // Guards the registrations. Taken before a receiver's lock.
   Mutex mutex_;
+  std::vector<std::unique_ptr<const Snapshot>> replaced_ ABSL_GUARDED_BY(mutex_);  // some still read
   absl::flat_hash_map<std::string, Service> services_ ABSL_GUARDED_BY(mutex_);
   Receivers receivers_ ABSL_GUARDED_BY(mutex_);  // the living ones, by id
   Receivers ended_ ABSL_GUARDED_BY(mutex_);      // that may still have something to settle
@@ -166,7 +170,7 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
       : Subscriber(std::move(options), core.executor_, core.clock_, core.timers_),
         core_(core),
         routed_(std::move(routed)),
-        parcels_(core.parcels_) {
+        slots_(core.slots_) {
     report_delivered_ = core.options_.report_delivered;
   }
 
@@ -186,7 +190,7 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
  private:
   Core& core_;
   const routing::Table::Subscription routed_;
-  const std::shared_ptr<ParcelPool> parcels_;
+  const std::shared_ptr<PublisherSlots> slots_;  // where its parcels return to
 };
 
 void DataCoordinator::Core::Report(const EventHeader& header, SubscriptionId subscription, Outcome outcome) {
@@ -195,21 +199,24 @@ void DataCoordinator::Core::Report(const EventHeader& header, SubscriptionId sub
 }
 
 PublishResult DataCoordinator::Core::Publish(const Event& event) {
+  Claim claim(*slots_, snapshot_);
   PublishResult result = Validate(event, options_.max_body_bytes);
-  if (result == PublishResult::kAccepted) result = once_ == nullptr ? Admit(event) : AdmitOnce(event);
-  answers_[static_cast<size_t>(result)].fetch_add(1, std::memory_order_relaxed);
+  if (result == PublishResult::kAccepted) {
+    result = once_ == nullptr ? Admit(event, claim) : AdmitOnce(event, claim);
+  }
+  claim.slot().CountAnswer(result);
   return result;
 }
 
 // Of two publishers of one id the second waits for what becomes of the first: it is told to try again.
-PublishResult DataCoordinator::Core::AdmitOnce(const Event& event) {
-  if (IsClosed()) return PublishResult::kClosed;
+PublishResult DataCoordinator::Core::AdmitOnce(const Event& event, Claim& claim) {
+  if (closed_.load()) return PublishResult::kClosed;
   {
     MutexLock lock(once_->mutex);
     if (once_->window.Contains(event.header.id, clock_.Now())) return Discard(event, Outcome::kDuplicate);
     if (!once_->admitting.insert(event.header.id).second) return PublishResult::kWouldBlock;
   }
-  const PublishResult result = Admit(event);
+  const PublishResult result = Admit(event, claim);
   MutexLock lock(once_->mutex);
   once_->admitting.erase(event.header.id);
   if (result == PublishResult::kAccepted) once_->window.Insert(event.header.id, clock_.Now());
@@ -222,31 +229,31 @@ PublishResult DataCoordinator::Core::Discard(const Event& event, Outcome outcome
   return PublishResult::kAccepted;
 }
 
-PublishResult DataCoordinator::Core::Admit(const Event& event) {
-  std::shared_ptr<const Snapshot> snapshot;
-  boost::intrusive_ptr<TypedParcel> parcel;
-  {
-    MutexLock lock(publish_mutex_);
-    if (closed_) return PublishResult::kClosed;
-    snapshot = snapshot_;
-    parcel = parcels_->Get();
-  }
-  Targets targets;
-  Resolve(snapshot->table, event, targets);
+PublishResult DataCoordinator::Core::Admit(const Event& event, Claim& claim) {
+  const Snapshot& snapshot = claim.object();
+  if (closed_.load(std::memory_order_relaxed)) return PublishResult::kClosed;
+  FoundTargets found;
+  const Targets targets = Resolve(snapshot.table, event, found);
   if (targets.empty()) return Discard(event, Outcome::kUnrouted);
+  boost::intrusive_ptr<TypedParcel> parcel = claim.slot().parcels().Get();
   ParcelPool::Fill(*parcel, event);
-  if (targets.size() == 1) return OfferToOne(*snapshot->receivers[targets.front()], std::move(parcel));
-  return OfferToSeveral(*snapshot, targets, std::move(parcel));
+  if (targets.size() == 1) return OfferToOne(*snapshot.receivers[targets.front()], std::move(parcel));
+  return OfferToSeveral(snapshot, targets, std::move(parcel));
 }
 
-// The decision's memory is the thread's. It does not outlive the call: a handler that runs in here may
-// publish.
-void DataCoordinator::Core::Resolve(const routing::Table& table, const Event& event, Targets& targets) {
+// Refers to the table or to `found`. The decision's memory is the thread's, and does not outlive the call: a
+// handler that runs in here may publish.
+DataCoordinator::Core::Targets DataCoordinator::Core::Resolve(const routing::Table& table, const Event& event,
+                                                              FoundTargets& found) {
+  if (event.header.addressing == Addressing::kToAll) {
+    if (const auto targets = table.ResolveByKind(event.header.kind)) return *targets;
+  }
   thread_local routing::Decision decision;
   table.Resolve(routing::ViewOf(event, table.reads_time() ? clock_.Now() : TimePoint{}), balancer_, decision);
   for (const routing::Decision::Receiver& receiver : decision.receivers) {
-    targets.push_back(receiver.subscription);
+    found.push_back(receiver.subscription);
   }
+  return found;
 }
 
 PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, ParcelPtr parcel) {
@@ -274,7 +281,7 @@ DataCoordinator::Core::Place DataCoordinator::Core::AwaitPlace(Receiver& receive
 
 // Everywhere or nowhere: places are kept at all receivers that can hold the publisher before anybody gets the
 // event.
-PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, const Targets& targets,
+PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, Targets targets,
                                                     const ParcelPtr& parcel) {
   absl::InlinedVector<Place, 16> places(targets.size(), Place::kRefused);
   TimePoint start{};
@@ -306,15 +313,10 @@ PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, co
   return PublishResult::kAccepted;
 }
 
-bool DataCoordinator::Core::IsClosed() {
-  MutexLock lock(publish_mutex_);
-  return closed_;
-}
-
 absl::Status DataCoordinator::Core::Register(const ServiceSpec& spec) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
   MutexLock lock(mutex_);
-  if (IsClosed()) return absl::UnavailableError("the coordinator is closed");
+  if (closed_.load()) return absl::UnavailableError("the coordinator is closed");
   Service service{std::make_shared<routing::Service>(routing::ServiceSettings{
                       .id = spec.id, .supports = spec.supports, .max_concurrent = spec.max_concurrent}),
                   spec.max_concurrent == 0 ? nullptr : std::make_shared<ServiceGate>(spec.max_concurrent)};
@@ -331,7 +333,7 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const Subscripti
   auto filters = routing::FilterSet::Compile(spec.filters);
   if (!filters.ok()) return filters.status();
   MutexLock lock(mutex_);
-  if (IsClosed()) return absl::UnavailableError("the coordinator is closed");
+  if (closed_.load()) return absl::UnavailableError("the coordinator is closed");
   const auto service = services_.find(spec.service);
   if (service == services_.end()) {
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered"));
@@ -395,19 +397,23 @@ void DataCoordinator::Core::ForgetTheQuiet() {
 }
 
 void DataCoordinator::Core::RebuildSnapshot() {
-  auto snapshot = std::make_shared<Snapshot>();
+  auto snapshot = std::make_unique<Snapshot>();
   std::vector<routing::Table::Subscription> subscriptions;
   for (const auto& receiver : receivers_) subscriptions.push_back(receiver->routed());
   snapshot->table = routing::Table(std::move(subscriptions), {});
   snapshot->receivers = receivers_;
-  std::shared_ptr<const Snapshot> before = std::move(snapshot);
-  MutexLock lock(publish_mutex_);
-  snapshot_.swap(before);
+  replaced_.emplace_back(snapshot_.exchange(snapshot.release()));
+  DeleteUnread();
+}
+
+void DataCoordinator::Core::DeleteUnread() {
+  std::erase_if(replaced_, [&](const auto& snapshot) { return !slots_->IsRead(snapshot.get()); });
 }
 
 RouterStatistics DataCoordinator::Core::Statistics() {
   RouterStatistics statistics;
-  for (size_t i = 0; i < kPublishResultCount; ++i) statistics.answers[i] = answers_[i].load();
+  for (size_t i = 0; i < kPublishResultCount; ++i)
+    statistics.answers[i] = slots_->Answers(static_cast<PublishResult>(i));
   MutexLock lock(mutex_);
   statistics.books = past_;
   for (const auto& receiver : ended_) statistics.books += receiver->GetBooks();
@@ -452,10 +458,7 @@ absl::Status DataCoordinator::Core::Drain(Duration deadline) {
 }
 
 absl::Status DataCoordinator::Core::Close(Duration deadline) {
-  {
-    MutexLock lock(publish_mutex_);
-    if (std::exchange(closed_, true)) return absl::OkStatus();
-  }
+  if (closed_.exchange(true)) return absl::OkStatus();
   const TimePoint end = After(clock_.Now(), deadline);
   const absl::Status drained = Drain(deadline);
   Receivers all;
@@ -471,6 +474,7 @@ absl::Status DataCoordinator::Core::Close(Duration deadline) {
   if (own_timers_ != nullptr) own_timers_->Stop();
   all.clear();
   MutexLock lock(mutex_);
+  DeleteUnread();
   ForgetTheQuiet();
   return drained;
 }

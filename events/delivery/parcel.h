@@ -31,8 +31,8 @@ class Parcel {
   virtual ~Parcel() = default;
 
  private:
-  // Nobody else can change a count of none, nor one where the only reference is the caller's: most parcels have
-  // one receiver and pay for no locked instruction.
+  // Nobody else can change a count of none, nor one where the only reference is the caller's: most parcels
+  // have one receiver and pay for no locked instruction.
   friend void intrusive_ptr_add_ref(Parcel* parcel) {
     if (parcel->references_.load(std::memory_order_relaxed) == 0) {
       parcel->references_.store(1, std::memory_order_relaxed);

@@ -27,6 +27,7 @@ class FilterIndex::Builder {
     CountDemands();
     for (size_t i = 0; i < entries_.size(); ++i) AddEntry(static_cast<uint32_t>(i), entries_[i]);
     MakeLists();
+    for (const Candidate& candidate : index_.listed_) index_.entries_.push_back(candidate.entry);
     MakeBuckets();
   }
 
@@ -82,11 +83,23 @@ class FilterIndex::Builder {
       for (const Candidate& candidate : broad_) {
         if (!(candidate.kinds & kinds).empty()) index_.listed_.push_back(candidate);
       }
-      const Range range{static_cast<uint32_t>(first), static_cast<uint32_t>(index_.listed_.size() - first)};
+      const Range range{static_cast<uint32_t>(first), static_cast<uint32_t>(index_.listed_.size() - first),
+                        keyed_.empty() && KindDecides(first)};
       for (size_t k = 0; k < kKindCount; ++k) {
         if (kinds.Contains(static_cast<EventKind>(k))) index_.by_kind_[k] = range;
       }
     }
+  }
+
+  // Everything listed from `first` on matches whatever has its kind, each entry once.
+  bool KindDecides(size_t first) {
+    for (size_t i = first; i < index_.listed_.size(); ++i) {
+      const Candidate& candidate = index_.listed_[i];
+      if (candidate.filter != nullptr || candidate.priorities.bits() != PrioritySet::All().bits())
+        return false;
+      if (i > first && index_.listed_[i - 1].entry == candidate.entry) return false;
+    }
+    return true;
   }
 
   void MakeBuckets() {

@@ -9,6 +9,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -34,6 +35,13 @@ class FilterIndex {
   // Allocates only where `found` must grow.
   void Find(const EventView& event, std::vector<uint32_t>& found) const;
 
+  // What Find gives for every event of this kind; none where it depends on more than the kind.
+  std::optional<absl::Span<const uint32_t>> FindByKind(EventKind kind) const {
+    const Range range = by_kind_[static_cast<size_t>(kind)];
+    if (!range.kind_decides) return std::nullopt;
+    return absl::MakeConstSpan(entries_).subspan(range.first, range.count);
+  }
+
  private:
   struct Candidate {
     uint32_t entry;
@@ -44,6 +52,7 @@ class FilterIndex {
   struct Range {
     uint32_t first = 0;
     uint32_t count = 0;
+    bool kind_decides = false;  // and `entries_` has the answer in the same range
   };
   struct Identity {
     size_t operator()(uint64_t hash) const { return hash; }
@@ -55,6 +64,7 @@ class FilterIndex {
   // Kinds with the same list share it.
   std::array<Range, kKindCount> by_kind_{};
   std::vector<Candidate> listed_;
+  std::vector<uint32_t> entries_;  // of listed_
   // A hash that two values share costs a comparison: every candidate is evaluated in full.
   absl::flat_hash_map<uint64_t, Range, Identity> by_key_;
   std::vector<Candidate> keyed_;

@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -77,6 +78,13 @@ class Table {
   // Allocates nothing in a steady state. `balancer` is asked for to-group only, and remembers what it picked.
   // A pick is no permit: the service's breaker is asked afterwards, like that of every other receiver.
   void Resolve(const EventView& event, Balancer& balancer, Decision& decision) const;
+
+  // The subscriptions that get every event of this kind that is to-all; none where more than the kind
+  // decides.
+  std::optional<absl::Span<const uint32_t>> ResolveByKind(EventKind kind) const {
+    if (!rules_.empty() || has_service_filters_) return std::nullopt;
+    return subscription_index_.FindByKind(kind);
+  }
 
   // What Resolve would decide, and why, for every subscription and every rule. Changes nothing. Allocates.
   Explanation Explain(const EventView& event, const Balancer& balancer) const;

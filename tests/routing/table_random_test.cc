@@ -293,6 +293,12 @@ TEST(TableRandom, AgreesWithARouterThatAsksEverybody) {
           std::is_sorted(decision.receivers.begin(), decision.receivers.end(),
                          [](const auto& a, const auto& b) { return a.subscription < b.subscription; }));
       ASSERT_EQ(LevelOf(decision), expected.level);
+      const auto by_kind = world.table.ResolveByKind(event.header.kind);
+      if (by_kind.has_value() && event.header.addressing == Addressing::kToAll) {
+        ++seen["by kind"];
+        ASSERT_EQ(by_kind->size(), receivers.size());
+        for (const uint32_t i : *by_kind) ASSERT_TRUE(receivers.contains(i));
+      }
       ++seen[expected.level + (expected.picked.empty() ? "" : " of a group")];
 
       ASSERT_EQ(explanation.picked, expected.picked);

@@ -2,6 +2,7 @@
 #include "events/routing/table.h"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,6 +17,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
+using ::testing::Optional;
 
 class TableTest : public ::testing::Test {
  protected:
@@ -93,6 +95,39 @@ TEST_F(TableTest, ToAllReachesEveryMatchOnce) {
                                      Reason::kNotSupported, Reason::kServiceFilter));
   header_.kind = EventKind::kRecordCreated;
   EXPECT_THAT(Resolve(), ElementsAre(0, 1, 2, 3));
+}
+
+TEST_F(TableTest, AKindHasItsReceiversAtHandWhereNothingElseDecides) {
+  AddReceiver("all");
+  AddReceiver("database", {{.kinds = KindSet::Of(Category::kDatabase)}});
+  const auto by_kind = [this](EventKind kind) {
+    const Table table = MakeTable();
+    const auto found = table.ResolveByKind(kind);
+    return found.has_value() ? std::optional(std::vector<uint32_t>(found->begin(), found->end()))
+                             : std::nullopt;
+  };
+  EXPECT_THAT(by_kind(EventKind::kToolCall), Optional(ElementsAre(0)));
+  EXPECT_THAT(by_kind(EventKind::kRecordCreated), Optional(ElementsAre(0, 1)));
+
+  AddReceiver("urgent",
+              {{.kinds = KindSet::Of(Category::kMcp), .priorities = PrioritySet().With(Priority::kHigh)}});
+  AddReceiver("small", {{.kinds = KindSet::Of(Category::kFilesystem), .max_body_bytes = 9}});
+  AddReceiver("twice",
+              {{.kinds = KindSet::Of(Category::kService)}, {.kinds = KindSet::Of(Category::kService)}});
+  EXPECT_EQ(by_kind(EventKind::kToolCall), std::nullopt);
+  EXPECT_EQ(by_kind(EventKind::kFileCreated), std::nullopt);
+  EXPECT_EQ(by_kind(EventKind::kServiceRestarted), std::nullopt);
+  EXPECT_THAT(by_kind(EventKind::kRecordCreated), Optional(ElementsAre(0, 1)));
+
+  const auto unfiltered = subscriptions_;
+  AddReceiver("selective", {{.metadata = {{"k", "v"}}}});
+  EXPECT_EQ(by_kind(EventKind::kRecordCreated), std::nullopt);
+  subscriptions_ = unfiltered;
+  AddSubscription(AddService({.id = "picky", .filters = *FilterSet::Compile({{.max_body_bytes = 99}})}));
+  EXPECT_EQ(by_kind(EventKind::kRecordCreated), std::nullopt);
+  subscriptions_ = unfiltered;
+  AddRule({.id = "r", .targets = {"all"}});
+  EXPECT_EQ(by_kind(EventKind::kRecordCreated), std::nullopt);
 }
 
 TEST_F(TableTest, ToTargetsReachesTheNamedServicesAndNobodyElse) {
