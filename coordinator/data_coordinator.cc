@@ -10,6 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/container/inlined_vector.h"
 #include "absl/strings/str_cat.h"
+#include "coordinator/control_plane.h"
 #include "coordinator/parcel_pool.h"
 #include "coordinator/publisher_slots.h"
 #include "events/dispatch/service_gate.h"
@@ -23,6 +24,7 @@
 
 namespace routebench {
 
+using coordinator::ControlPlane;
 using coordinator::ParcelPool;
 using coordinator::PublisherSlots;
 using coordinator::TypedParcel;
@@ -59,13 +61,14 @@ class QuietSignal {
 
 }  // namespace
 
-class DataCoordinator::Core {
+class DataCoordinator::Core final : public ControlPlane::Host {
  public:
   Core(RouterOptions options, const Clock& clock, Timers* timers, Handlers handlers)
       : options_(std::move(options)),
         clock_(clock),
         own_timers_(timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
         timers_(timers == nullptr ? *own_timers_ : *timers),
+        balancer_(options_.routing.balancing, options_.routing.balancing_seed),
         once_(options_.routing.deduplication.window == 0
                   ? nullptr
                   : std::make_unique<Once>(options_.routing.deduplication)) {
@@ -77,6 +80,7 @@ class DataCoordinator::Core {
       pool_ = std::make_shared<WorkerPool>(pool, dispatch::MakeCondVarWait());
       executor_ = pool_;
     }
+    control_ = std::make_unique<ControlPlane>(options_.routing, *this, executor_);
   }
 
   ~Core() { delete snapshot_.load(); }
@@ -86,9 +90,13 @@ class DataCoordinator::Core {
   absl::Status Deregister(const std::string& service);
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler);
   absl::Status Unsubscribe(SubscriptionId subscription);
+  Control& control() { return *control_; }
   RouterStatistics Statistics();
   absl::Status Drain(Duration deadline);
   absl::Status Close(Duration deadline);
+
+  void OnRulesChanged() override;
+  absl::StatusOr<Explanation> OnExplain(const Event& event) override;
 
  private:
   class Receiver;
@@ -99,10 +107,9 @@ class DataCoordinator::Core {
     Receivers receivers;  // as the table numbers its subscriptions
   };
   using Targets = absl::Span<const uint32_t>;
-  using FoundTargets = absl::InlinedVector<uint32_t, 16>;
-  struct Service {
-    std::shared_ptr<routing::Service> routed;
-    std::shared_ptr<ServiceGate> gate;  // null without a limit
+  struct Found {
+    absl::InlinedVector<uint32_t, 16> targets;
+    absl::InlinedVector<uint32_t, 16> rules;  // that gave them, where rules did
   };
   enum class Place { kReserved, kRefused, kWouldBlock };
 
@@ -112,7 +119,8 @@ class DataCoordinator::Core {
   PublishResult Discard(const Event& event, Outcome outcome);
   PublishResult OfferToOne(Receiver& receiver, ParcelPtr parcel);
   PublishResult OfferToSeveral(const Snapshot& snapshot, Targets targets, const ParcelPtr& parcel);
-  Targets Resolve(const routing::Table& table, const Event& event, FoundTargets& found);
+  routing::EventView ViewOf(const routing::Table& table, const Event& event) const;
+  Targets Resolve(const routing::Table& table, const Event& event, Found& found);
   Place AwaitPlace(Receiver& receiver, TimePoint start);
   void Report(const EventHeader& header, SubscriptionId subscription, Outcome outcome);
 
@@ -132,7 +140,7 @@ class DataCoordinator::Core {
   // Of events that went nowhere.
   std::array<std::atomic<uint64_t>, kOutcomeCount> discarded_{};
 
-  routing::Balancer balancer_{routing::Balancing::kRoundRobin, 1};
+  routing::Balancer balancer_;
 
   const std::shared_ptr<PublisherSlots> slots_ = std::make_shared<PublisherSlots>();
   std::atomic<const Snapshot*> snapshot_{new Snapshot};
@@ -141,7 +149,8 @@ class DataCoordinator::Core {
   // Guards the registrations. Taken before a receiver's lock.
   Mutex mutex_;
   std::vector<std::unique_ptr<const Snapshot>> replaced_ ABSL_GUARDED_BY(mutex_);  // some still read
-  absl::flat_hash_map<std::string, Service> services_ ABSL_GUARDED_BY(mutex_);
+  // Of the services with a limit. The control plane has all of them.
+  absl::flat_hash_map<std::string, std::shared_ptr<ServiceGate>> gates_ ABSL_GUARDED_BY(mutex_);
   Receivers receivers_ ABSL_GUARDED_BY(mutex_);  // the living ones, by id
   Receivers ended_ ABSL_GUARDED_BY(mutex_);      // that may still have something to settle
   Books past_ ABSL_GUARDED_BY(mutex_);           // of those that have not
@@ -161,26 +170,40 @@ class DataCoordinator::Core {
 
   std::shared_ptr<WorkerPool> pool_;  // null: in the publisher's thread
   std::shared_ptr<dispatch::Executor> executor_;
+  std::unique_ptr<ControlPlane> control_;
 };
 
 // The core outlives it up to Abandon; the parcels, which a stuck handler may hold longer, live with it.
 class DataCoordinator::Core::Receiver final : public Subscriber {
  public:
-  Receiver(dispatch::SubscriberOptions options, routing::Table::Subscription routed, Core& core)
+  Receiver(dispatch::SubscriberOptions options, routing::Table::Subscription routed, bool counts_in_flight,
+           Core& core)
       : Subscriber(std::move(options), core.executor_, core.clock_, core.timers_),
         core_(core),
         routed_(std::move(routed)),
+        counts_in_flight_(counts_in_flight),
         slots_(core.slots_) {
-    report_delivered_ = core.options_.report_delivered;
+    report_delivered_ = core.options_.report_delivered || counts_in_flight;
   }
 
   const routing::Table::Subscription& routed() const { return routed_; }
+
+  // Its service has one event more in flight, up to OnOutcome or Decline.
+  void Expect() {
+    if (counts_in_flight_) routed_.service->in_flight.fetch_add(1, std::memory_order_relaxed);
+  }
+  // An expected event is not brought here after all.
+  void Decline() {
+    if (counts_in_flight_) routed_.service->in_flight.fetch_sub(1, std::memory_order_relaxed);
+  }
 
  protected:
   const Event* Prepare(delivery::Parcel& parcel, size_t /*lane*/) override {
     return &static_cast<TypedParcel&>(parcel).event();
   }
   void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) override {
+    Decline();
+    if (outcome == Outcome::kDelivered && !core_.options_.report_delivered) return;
     core_.Report(parcel.header(), id(), outcome);
   }
   void OnQuiet() override {
@@ -190,6 +213,7 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
  private:
   Core& core_;
   const routing::Table::Subscription routed_;
+  const bool counts_in_flight_;
   const std::shared_ptr<PublisherSlots> slots_;  // where its parcels return to
 };
 
@@ -232,31 +256,45 @@ PublishResult DataCoordinator::Core::Discard(const Event& event, Outcome outcome
 PublishResult DataCoordinator::Core::Admit(const Event& event, Claim& claim) {
   const Snapshot& snapshot = claim.object();
   if (closed_.load(std::memory_order_relaxed)) return PublishResult::kClosed;
-  FoundTargets found;
+  Found found;
   const Targets targets = Resolve(snapshot.table, event, found);
   if (targets.empty()) return Discard(event, Outcome::kUnrouted);
   boost::intrusive_ptr<TypedParcel> parcel = claim.slot().parcels().Get();
   ParcelPool::Fill(*parcel, event);
-  if (targets.size() == 1) return OfferToOne(*snapshot.receivers[targets.front()], std::move(parcel));
-  return OfferToSeveral(snapshot, targets, std::move(parcel));
+  const PublishResult result = targets.size() == 1
+                                   ? OfferToOne(*snapshot.receivers[targets.front()], std::move(parcel))
+                                   : OfferToSeveral(snapshot, targets, std::move(parcel));
+  if (result == PublishResult::kAccepted) {
+    for (const uint32_t rule : found.rules) snapshot.table.rules()[rule]->CountRouted();
+  }
+  return result;
+}
+
+routing::EventView DataCoordinator::Core::ViewOf(const routing::Table& table, const Event& event) const {
+  routing::EventView view = routing::ViewOf(event, table.reads_time() ? clock_.Now() : TimePoint{});
+  if (table.reads_time_of_day()) view.time_of_day = routing::TimeOfDay(clock_.WallTime());
+  return view;
 }
 
 // Refers to the table or to `found`. The decision's memory is the thread's, and does not outlive the call: a
 // handler that runs in here may publish.
 DataCoordinator::Core::Targets DataCoordinator::Core::Resolve(const routing::Table& table, const Event& event,
-                                                              FoundTargets& found) {
+                                                              Found& found) {
   if (event.header.addressing == Addressing::kToAll) {
     if (const auto targets = table.ResolveByKind(event.header.kind)) return *targets;
   }
   thread_local routing::Decision decision;
-  table.Resolve(routing::ViewOf(event, table.reads_time() ? clock_.Now() : TimePoint{}), balancer_, decision);
+  table.Resolve(ViewOf(table, event), balancer_, decision);
+  const bool by_rules = decision.level == routing::Decision::Level::kRules;
   for (const routing::Decision::Receiver& receiver : decision.receivers) {
-    found.push_back(receiver.subscription);
+    found.targets.push_back(receiver.subscription);
+    if (by_rules) found.rules.push_back(receiver.rule);
   }
-  return found;
+  return found.targets;
 }
 
 PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, ParcelPtr parcel) {
+  receiver.Expect();
   if (receiver.Offer(std::move(parcel)) != Admission::kFull) return PublishResult::kAccepted;
   switch (AwaitPlace(receiver, clock_.Now())) {
     case Place::kReserved:
@@ -268,6 +306,7 @@ PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, ParcelPtr pa
     case Place::kWouldBlock:
       break;
   }
+  receiver.Decline();
   return PublishResult::kWouldBlock;
 }
 
@@ -302,6 +341,7 @@ PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, Ta
   }
   for (size_t i = 0; i < targets.size(); ++i) {
     Receiver& receiver = *snapshot.receivers[targets[i]];
+    receiver.Expect();
     if (receiver.spec().full_policy != FullPolicy::kBlock) {
       receiver.Offer(ParcelPtr(parcel));
     } else if (places[i] == Place::kReserved) {
@@ -314,15 +354,13 @@ PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, Ta
 }
 
 absl::Status DataCoordinator::Core::Register(const ServiceSpec& spec) {
-  if (absl::Status status = Validate(spec); !status.ok()) return status;
-  MutexLock lock(mutex_);
-  if (closed_.load()) return absl::UnavailableError("the coordinator is closed");
-  Service service{std::make_shared<routing::Service>(routing::ServiceSettings{
-                      .id = spec.id, .supports = spec.supports, .max_concurrent = spec.max_concurrent}),
-                  spec.max_concurrent == 0 ? nullptr : std::make_shared<ServiceGate>(spec.max_concurrent)};
-  if (!services_.emplace(spec.id, std::move(service)).second) {
-    return absl::AlreadyExistsError(absl::StrCat("a service ", spec.id, " is registered already"));
+  {
+    MutexLock lock(mutex_);
+    if (closed_.load()) return absl::UnavailableError("the coordinator is closed");
+    if (absl::Status status = control_->Register(spec); !status.ok()) return status;
+    if (spec.max_concurrent > 0) gates_[spec.id] = std::make_shared<ServiceGate>(spec.max_concurrent);
   }
+  control_->Announce();
   return absl::OkStatus();
 }
 
@@ -334,15 +372,16 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const Subscripti
   if (!filters.ok()) return filters.status();
   MutexLock lock(mutex_);
   if (closed_.load()) return absl::UnavailableError("the coordinator is closed");
-  const auto service = services_.find(spec.service);
-  if (service == services_.end()) {
+  const auto service = control_->Find(spec.service);
+  if (service == nullptr) {
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered"));
   }
+  const auto gate = gates_.find(spec.service);
   receivers_.push_back(std::make_shared<Receiver>(
-      dispatch::SubscriberOptions{++last_id_, spec, std::move(handler), service->second.gate},
-      routing::Table::Subscription{service->second.routed,
-                                   std::make_shared<const routing::FilterSet>(*std::move(filters))},
-      *this));
+      dispatch::SubscriberOptions{++last_id_, spec, std::move(handler),
+                                  gate == gates_.end() ? nullptr : gate->second},
+      routing::Table::Subscription{service, std::make_shared<const routing::FilterSet>(*std::move(filters))},
+      control_->CountsInFlight(*service), *this));
   RebuildSnapshot();
   return last_id_;
 }
@@ -351,9 +390,8 @@ absl::Status DataCoordinator::Core::Deregister(const std::string& service) {
   Receivers ended;
   {
     MutexLock lock(mutex_);
-    if (services_.erase(service) == 0) {
-      return absl::NotFoundError(absl::StrCat("no service ", service, " is registered"));
-    }
+    if (absl::Status status = control_->Deregister(service); !status.ok()) return status;
+    gates_.erase(service);
     ended = EndReceivers([&](const Receiver& receiver) { return receiver.spec().service == service; });
   }
   for (const auto& receiver : ended) receiver->End(Outcome::kDroppedUnsubscribed);
@@ -392,7 +430,11 @@ void DataCoordinator::Core::ForgetTheQuiet() {
   const auto first = std::partition(ended_.begin(), ended_.end(), [](const auto& receiver) {
     return receiver.use_count() > 1 || !receiver->Quiet();
   });
-  for (auto it = first; it != ended_.end(); ++it) past_ += (*it)->GetBooks();
+  for (auto it = first; it != ended_.end(); ++it) {
+    const Books books = (*it)->GetBooks();
+    past_ += books;
+    control_->AddPast(*(*it)->routed().service, books);
+  }
   ended_.erase(first, ended_.end());
 }
 
@@ -400,7 +442,7 @@ void DataCoordinator::Core::RebuildSnapshot() {
   auto snapshot = std::make_unique<Snapshot>();
   std::vector<routing::Table::Subscription> subscriptions;
   for (const auto& receiver : receivers_) subscriptions.push_back(receiver->routed());
-  snapshot->table = routing::Table(std::move(subscriptions), {});
+  snapshot->table = control_->MakeTable(std::move(subscriptions));
   snapshot->receivers = receivers_;
   replaced_.emplace_back(snapshot_.exchange(snapshot.release()));
   DeleteUnread();
@@ -410,16 +452,43 @@ void DataCoordinator::Core::DeleteUnread() {
   std::erase_if(replaced_, [&](const auto& snapshot) { return !slots_->IsRead(snapshot.get()); });
 }
 
+void DataCoordinator::Core::OnRulesChanged() {
+  MutexLock lock(mutex_);
+  RebuildSnapshot();
+}
+
+absl::StatusOr<Explanation> DataCoordinator::Core::OnExplain(const Event& event) {
+  if (closed_.load()) return absl::UnavailableError("the coordinator is closed");
+  if (const PublishResult result = Validate(event, options_.max_body_bytes);
+      result != PublishResult::kAccepted) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the event is not acceptable: ", std::string(Name(result))));
+  }
+  MutexLock lock(mutex_);  // nobody replaces the snapshot
+  const Snapshot& snapshot = *snapshot_.load();
+  Explanation explanation = snapshot.table.Explain(ViewOf(snapshot.table, event), balancer_);
+  for (size_t i = 0; i < explanation.subscriptions.size(); ++i) {
+    explanation.subscriptions[i].id = snapshot.receivers[i]->id();
+  }
+  return explanation;
+}
+
 RouterStatistics DataCoordinator::Core::Statistics() {
   RouterStatistics statistics;
   for (size_t i = 0; i < kPublishResultCount; ++i)
     statistics.answers[i] = slots_->Answers(static_cast<PublishResult>(i));
   MutexLock lock(mutex_);
   statistics.books = past_;
-  for (const auto& receiver : ended_) statistics.books += receiver->GetBooks();
-  for (const auto& receiver : receivers_) {
-    const Books books = receiver->GetBooks();
+  absl::flat_hash_map<const routing::Service*, Books> by_service;
+  const auto take = [&](Receiver& receiver) {
+    const Books books = receiver.GetBooks();
     statistics.books += books;
+    by_service[receiver.routed().service.get()] += books;
+    return books;
+  };
+  for (const auto& receiver : ended_) take(*receiver);
+  for (const auto& receiver : receivers_) {
+    const Books books = take(*receiver);
     statistics.subscriptions.push_back({receiver->id(), receiver->spec().service, books});
   }
   for (size_t i = 0; i < kOutcomeCount; ++i) {
@@ -427,6 +496,7 @@ RouterStatistics DataCoordinator::Core::Statistics() {
     statistics.books.routed += discarded;
     statistics.books.outcomes[i] += discarded;
   }
+  control_->Complete(by_service, statistics);
   return statistics;
 }
 
@@ -461,11 +531,12 @@ absl::Status DataCoordinator::Core::Close(Duration deadline) {
   if (closed_.exchange(true)) return absl::OkStatus();
   const TimePoint end = After(clock_.Now(), deadline);
   const absl::Status drained = Drain(deadline);
+  control_->Close();
   Receivers all;
   {
     MutexLock lock(mutex_);
     EndReceivers([](const Receiver&) { return true; });
-    services_.clear();
+    gates_.clear();
     all = ended_;
   }
   for (const auto& receiver : all) receiver->End(Outcome::kDroppedClosed);
@@ -496,6 +567,7 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Subscribe(const SubscriptionSpec
 absl::Status DataCoordinator::Unsubscribe(SubscriptionId subscription) {
   return core_->Unsubscribe(subscription);
 }
+Control& DataCoordinator::control() { return core_->control(); }
 absl::StatusOr<RouterStatistics> DataCoordinator::Statistics() { return core_->Statistics(); }
 absl::Status DataCoordinator::Drain(Duration deadline) { return core_->Drain(deadline); }
 absl::Status DataCoordinator::Close(Duration deadline) { return core_->Close(deadline); }

@@ -33,6 +33,7 @@ class DataCoordinator : public EventRouter {
   absl::Status Deregister(const std::string& service) override;
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler) override;
   absl::Status Unsubscribe(SubscriptionId subscription) override;
+  Control& control() override;
   absl::StatusOr<RouterStatistics> Statistics() override;
   absl::Status Drain(Duration deadline) override;
   absl::Status Close(Duration deadline) override;

@@ -22,11 +22,13 @@ constexpr TimePoint After(TimePoint time, Duration duration) {
   return duration > TimePoint::max() - time ? TimePoint::max() : time + duration;
 }
 
-// Thread-safe. Never blocks, never goes backwards.
+// Thread-safe. Never blocks; Now never goes backwards.
 class Clock {
  public:
   virtual ~Clock() = default;
   virtual TimePoint Now() const = 0;
+  // The time of day and the date, which may be set, also backwards. For what is said in hours, nothing else.
+  virtual std::chrono::system_clock::time_point WallTime() const { return std::chrono::system_clock::now(); }
 
   // CLOCK_MONOTONIC itself. Lives for ever.
   static const Clock& System();

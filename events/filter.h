@@ -37,6 +37,7 @@ struct Filter {
   uint64_t max_body_bytes = UINT64_MAX;  // encoded
   std::vector<std::pair<std::string, std::string>> metadata;  // each the first entry of its key
   std::string expression;                                     // empty: none
+  friend bool operator==(const Filter&, const Filter&) = default;
 
   // Of the conjunction the part that a header decides.
   bool AdmitsHeader(const EventHeader& header) const {

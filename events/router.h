@@ -25,6 +25,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -36,6 +37,8 @@
 #include "events/routing_options.h"
 
 namespace routebench {
+
+class Control;  // events/control.h
 
 // What a handler says of an event. kDeferred: the answer comes later through Delivery::Defer()'s
 // acknowledger.
@@ -73,12 +76,21 @@ using Handler = std::function<Verdict(Delivery&)>;
 // A receiver's identity (R6). Events addressed to-targets name services by id.
 struct ServiceSpec {
   std::string id;                     // unique in the router, 1 to 255 bytes
-  std::string type;                   // what kind of service; may be empty
-  std::string instance;               // which of its kind; may be empty
+  std::string type;                   // what kind of service, at most 255 bytes; may be empty
+  std::string instance;               // which of its kind, likewise
   KindSet supports = KindSet::All();  // its subscriptions receive nothing outside this set
   uint32_t max_concurrent =
       0;  // events handed to its handlers and not yet answered, over all its subscriptions; 0: no limit
+  int32_t priority = 0;         // lower is preferred (Balancing::kPriorityBased)
+  double weight = 1;            // its share (Balancing::kWeightedRandom); finite and above zero
+  std::vector<Filter> filters;  // alternatives; its subscriptions receive nothing that passes none of them
+  // For whoever looks for a service; at most kMaxServiceMetadata, keys of 1 to 255 bytes.
+  std::vector<std::pair<std::string, std::string>> metadata;
+  friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };
+inline constexpr size_t kMaxServiceMetadata = 64;
+// Of a service or a rule: all its text together, in bytes.
+inline constexpr size_t kMaxSpecText = size_t{32} << 10;
 
 // What happens to an event when the subscription's queue is full (R14).
 enum class FullPolicy : uint8_t { kBlock, kReject, kDropOldest, kDropNewest };
@@ -136,6 +148,16 @@ struct RouterStatistics {
     Books books;
   };
   std::vector<Subscription> subscriptions;  // the living ones, by id
+  struct Service {
+    std::string id;
+    Books books;  // over all its subscriptions, those that have ended included
+  };
+  std::vector<Service> services;  // the registered ones, in the order of their registration
+  struct Rule {
+    std::string id;
+    uint64_t routed = 0;  // (event, target) pairs that it gave, each counted for the first rule that gave it
+  };
+  std::vector<Rule> rules;  // as they are evaluated
 
   uint64_t of(PublishResult result) const { return answers[static_cast<size_t>(result)]; }
 };
@@ -148,6 +170,7 @@ class EventRouter {
   // target). Allocates nothing in steady state.
   virtual PublishResult Publish(const Event& event) = 0;
 
+  // Also ResourceExhausted: RoutingOptions::max_services or max_text.
   virtual absl::Status Register(const ServiceSpec& service) = 0;
   // Ends the service's subscriptions as Unsubscribe does.
   virtual absl::Status Deregister(const std::string& service) = 0;
@@ -158,6 +181,9 @@ class EventRouter {
   // once, and no later call happens. Waiting events end as kDroppedUnsubscribed.
   // Two handlers that end each other's subscription at the same time wait for each other for ever: do not.
   virtual absl::Status Unsubscribe(SubscriptionId subscription) = 0;
+
+  // Rules, health, discovery, explanation. Lives as long as the router.
+  virtual Control& control() = 0;
 
   // Exact when quiet: everything published before the call and settled is in it.
   virtual absl::StatusOr<RouterStatistics> Statistics() = 0;

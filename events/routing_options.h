@@ -3,8 +3,10 @@
 #define ROUTEBENCH_EVENTS_ROUTING_OPTIONS_H_
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
+#include "events/balancing.h"
 #include "events/clock.h"
 
 namespace routebench {
@@ -15,9 +17,17 @@ struct DeduplicationOptions {
   Duration max_age = std::chrono::minutes(10);
 };
 
-// Everything is off by default, and costs nothing then.
+// Every feature is off by default, and costs nothing then.
 struct RoutingOptions {
   DeduplicationOptions deduplication;
+  // Of events to a group.
+  Balancing balancing = Balancing::kRoundRobin;
+  uint64_t balancing_seed = 1;  // kWeightedRandom: equal seeds, equal choices
+  // What may be there at once; one more is ResourceExhausted.
+  size_t max_services = 4096;
+  size_t max_rules = 4096;
+  size_t max_watches = 1024;
+  size_t max_text = size_t{4} << 20;  // of all services and rules together, in bytes
 };
 
 // InvalidArgument: a window above 2^30, or an age that is not positive.

@@ -18,6 +18,7 @@ namespace routebench {
 struct DailyWindow {
   Duration from{};
   Duration until{};
+  friend bool operator==(const DailyWindow&, const DailyWindow&) = default;
 };
 
 // All of those that are set must hold.
@@ -27,6 +28,7 @@ struct RuleConditions {
   // Of a target, each for itself: the rule's other targets get the event all the same.
   std::optional<double> max_load;  // events in flight relative to the service's max_concurrent
   std::vector<Health> health;      // one of them; empty: any
+  friend bool operator==(const RuleConditions&, const RuleConditions&) = default;
 };
 
 // An event that passes the filter and the conditions goes to the subscriptions of the targets that want it.
@@ -39,6 +41,7 @@ struct Rule {
   int32_t priority = 0;              // lower comes first; equal ones in the order in which they were added
   bool enabled = true;
   RuleConditions conditions;
+  friend bool operator==(const Rule&, const Rule&) = default;
 };
 
 }  // namespace routebench

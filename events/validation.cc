@@ -1,5 +1,7 @@
 #include "events/validation.h"
 
+#include <cmath>
+
 #include "absl/strings/str_cat.h"
 #include "events/codec.h"
 #include "events/payloads/payloads.h"
@@ -15,7 +17,43 @@ bool TargetsAreNamed(const Attributes& attributes) {
   return true;
 }
 
+size_t TextBytes(const Filter& filter) {
+  size_t bytes = filter.expression.size();
+  for (const Source& source : filter.sources) {
+    bytes += source.id.size() + source.type.size() + source.instance.size();
+  }
+  for (const auto& [key, value] : filter.metadata) bytes += key.size() + value.size();
+  return bytes;
+}
+
+absl::Status CheckMetadata(const ServiceSpec& service) {
+  if (service.metadata.size() > kMaxServiceMetadata) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("service ", service.id, " has more than ", kMaxServiceMetadata, " entries of metadata"));
+  }
+  for (const auto& [key, value] : service.metadata) {
+    if (!key.empty() && key.size() <= 255) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("service ", service.id, ": a key of its metadata has 1 to 255 bytes"));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
+
+size_t TextBytes(const ServiceSpec& service) {
+  size_t bytes = service.id.size() + service.type.size() + service.instance.size();
+  for (const Filter& filter : service.filters) bytes += TextBytes(filter);
+  for (const auto& [key, value] : service.metadata) bytes += key.size() + value.size();
+  return bytes;
+}
+
+size_t TextBytes(const Rule& rule) {
+  size_t bytes =
+      rule.id.size() + rule.name.size() + TextBytes(rule.filter) + rule.conditions.expression.size();
+  for (const std::string& target : rule.targets) bytes += target.size();
+  return bytes;
+}
 
 PublishResult Validate(const Event& event, size_t max_body_bytes) {
   const EventHeader& header = event.header;
@@ -39,10 +77,28 @@ absl::Status Validate(const ServiceSpec& service) {
   if (service.id.empty() || service.id.size() > 255) {
     return absl::InvalidArgumentError("a service's id has 1 to 255 bytes");
   }
+  if (service.type.size() > 255 || service.instance.size() > 255) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("service ", service.id, ": its type and its instance have at most 255 bytes"));
+  }
   if (service.supports.empty()) {
     return absl::InvalidArgumentError(absl::StrCat("service ", service.id, " supports no kind of event"));
   }
+  if (!(service.weight > 0) || !std::isfinite(service.weight)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("service ", service.id, ": its weight is finite and above zero"));
+  }
+  if (absl::Status status = CheckMetadata(service); !status.ok()) return status;
+  if (TextBytes(service) > kMaxSpecText) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("service ", service.id, " has more than ", kMaxSpecText, " bytes of text"));
+  }
   return absl::OkStatus();
+}
+
+absl::Status Validate(const Rule& rule) {
+  if (TextBytes(rule) <= kMaxSpecText) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("a rule has at most ", kMaxSpecText, " bytes of text"));
 }
 
 absl::Status Validate(const SubscriptionSpec& spec) {

@@ -8,6 +8,7 @@
 #include "events/event.h"
 #include "events/outcome.h"
 #include "events/router.h"
+#include "events/rule.h"
 
 namespace routebench {
 
@@ -15,9 +16,14 @@ namespace routebench {
 PublishResult Validate(const Event& event, size_t max_body_bytes);
 
 // InvalidArgument that names the field, or OK.
-absl::Status Validate(const ServiceSpec& service);
+absl::Status Validate(const ServiceSpec& service);  // but not its filters
+absl::Status Validate(const Rule& rule);            // only the size of it
 absl::Status Validate(const SubscriptionSpec& spec);
 absl::Status Validate(const RoutingOptions& options);
+
+// All the text in it, in bytes: what kMaxSpecText and RoutingOptions::max_text count.
+size_t TextBytes(const ServiceSpec& service);
+size_t TextBytes(const Rule& rule);
 
 }  // namespace routebench
 

@@ -1,6 +1,20 @@
 #include "loadgen/null_router.h"
 
 namespace routebench::loadgen {
+namespace {
+
+absl::Status NoControl() { return absl::UnimplementedError("this router routes nothing"); }
+
+}  // namespace
+
+absl::Status NullControl::AddRule(const Rule&) { return NoControl(); }
+absl::Status NullControl::RemoveRule(const std::string&) { return NoControl(); }
+absl::Status NullControl::SetRuleEnabled(const std::string&, bool) { return NoControl(); }
+absl::Status NullControl::SetHealth(const std::string&, Health) { return NoControl(); }
+absl::StatusOr<std::vector<ServiceState>> NullControl::Services(const ServiceQuery&) { return NoControl(); }
+absl::StatusOr<WatchId> NullControl::Watch(WatchHandler) { return NoControl(); }
+absl::Status NullControl::Unwatch(WatchId) { return NoControl(); }
+absl::StatusOr<Explanation> NullControl::Explain(const Event&) { return NoControl(); }
 
 PublishResult NullRouter::Publish(const Event& event) {
   Shard& shard = shards_[event.header.publisher % kShards];

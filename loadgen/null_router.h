@@ -6,10 +6,26 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <vector>
 
+#include "events/control.h"
 #include "events/router.h"
 
 namespace routebench::loadgen {
+
+// Unimplemented, all of it.
+class NullControl final : public Control {
+ public:
+  absl::Status AddRule(const Rule& rule) override;
+  absl::Status RemoveRule(const std::string& id) override;
+  absl::Status SetRuleEnabled(const std::string& id, bool enabled) override;
+  absl::Status SetHealth(const std::string& service, Health health) override;
+  absl::StatusOr<std::vector<ServiceState>> Services(const ServiceQuery& query) override;
+  absl::StatusOr<WatchId> Watch(WatchHandler handler) override;
+  absl::Status Unwatch(WatchId watch) override;
+  absl::StatusOr<Explanation> Explain(const Event& event) override;
+};
 
 // See EventRouter. Publish costs one uncontended increment and never blocks; subscriptions are accepted and
 // never get anything; every event ends as kUnrouted at once.
@@ -20,6 +36,7 @@ class NullRouter final : public EventRouter {
   absl::Status Deregister(const std::string& service) override;
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler) override;
   absl::Status Unsubscribe(SubscriptionId subscription) override;
+  Control& control() override { return control_; }
   absl::StatusOr<RouterStatistics> Statistics() override;
   absl::Status Drain(Duration deadline) override;
   absl::Status Close(Duration deadline) override;
@@ -31,6 +48,7 @@ class NullRouter final : public EventRouter {
     std::atomic<uint64_t> refused{0};
   };
   std::array<Shard, kShards> shards_;  // by publisher, so that publishers share no cache line
+  NullControl control_;
   std::atomic<SubscriptionId> last_subscription_{0};
   std::atomic<bool> closed_{false};
 };

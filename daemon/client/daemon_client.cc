@@ -19,11 +19,13 @@
 #include "daemon/client/mailbox.h"
 #include "daemon/client/outbox.h"
 #include "daemon/client/outcomes.h"
+#include "daemon/client/remote_control.h"
 #include "daemon/client/wire_parcel.h"
 #include "daemon/transport/unix_socket.h"
 #include "daemon/wire/attribute_table.h"
 #include "daemon/wire/frames.h"
 #include "daemon/wire/handshake.h"
+#include "daemon/wire/specs.h"
 #include "events/dispatch/service_gate.h"
 #include "events/dispatch/thread_timers.h"
 #include "events/dispatch/worker_pool.h"
@@ -47,34 +49,8 @@ namespace {
 constexpr Duration kFarewell = std::chrono::milliseconds(200);
 // Beyond the daemon's own deadline, before a client gives its answer up.
 constexpr Duration kAnswerGrace = std::chrono::seconds(1);
-
-void Store(const Filter& filter, wire::Filter* message) {
-  message->set_kinds(filter.kinds.bits());
-  message->set_priorities(filter.priorities.bits());
-  for (const Source& source : filter.sources) {
-    wire::Source* const entry = message->add_sources();
-    entry->set_id(source.id);
-    entry->set_type(source.type);
-    entry->set_instance(source.instance);
-  }
-  if (filter.max_body_bytes != UINT64_MAX) message->set_max_body_bytes(filter.max_body_bytes);
-  for (const auto& [key, value] : filter.metadata) {
-    wire::Metadata* const entry = message->add_metadata();
-    entry->set_key(key);
-    entry->set_value(value);
-  }
-  message->set_expression(filter.expression);
-}
-
-Books BooksOf(const wire::Books& message) {
-  Books books;
-  books.routed = message.routed();
-  books.in_flight = message.in_flight();
-  for (int i = 0; i < message.outcomes_size() && i < static_cast<int>(kOutcomeCount); ++i) {
-    books.outcomes[static_cast<size_t>(i)] = message.outcomes(i);
-  }
-  return books;
-}
+// Of the number of a request, encoded.
+constexpr size_t kRequestBytes = 16;
 
 }  // namespace
 
@@ -91,6 +67,7 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   absl::Status Deregister(const std::string& service);
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler);
   absl::Status Unsubscribe(SubscriptionId subscription);
+  Control& control() { return control_; }
   absl::StatusOr<RouterStatistics> Statistics();
   absl::Status Drain(Duration deadline, bool deliveries);
   absl::Status Close(Duration deadline, WorkerPool& pool);
@@ -114,7 +91,7 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   bool OnControl(std::string_view frame);
   void OnEnd(std::string reason);
   void AddMailbox(SubscriptionId id, const SubscriptionSpec& spec, Handler handler,
-                  std::shared_ptr<ServiceGate> gate);
+                  std::shared_ptr<ServiceGate> gate, bool report_at_once);
   std::vector<std::shared_ptr<Mailbox>> TakeMailboxes(const std::string* service);
   void ScheduleOutcomes();
 
@@ -139,6 +116,7 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   const std::shared_ptr<daemon::Outcomes> outcomes_;
   const std::shared_ptr<Outbox> outbox_;
   std::weak_ptr<WorkerPool> pool_;
+  daemon::RemoteControl control_;
 
   // The reader's: of the thread that was given the readable event, until it polls again.
   const std::unique_ptr<FrameReader> in_;
@@ -192,6 +170,9 @@ DaemonClient::Core::Core(DaemonClientOptions options, std::unique_ptr<transport:
               .publish_timeout = options_.router.publish_timeout},
           *options_.clock, timers_,
           [this] { Poll(EPOLL_CTL_MOD, writable_, EPOLLOUT | EPOLLONESHOT, kWritable); })),
+      control_([this](wire::ClientControl& control,
+                      daemon::Calls::OnSuccess done) { return Call(control, std::move(done)); },
+               options_.router.max_body_bytes),
       in_(std::move(reader)) {
   Poll(EPOLL_CTL_ADD, wake_, EPOLLIN, kWake);
   Poll(EPOLL_CTL_ADD, writable_, EPOLLONESHOT, kWritable);
@@ -213,6 +194,7 @@ void DaemonClient::Core::Poll(int operation, int descriptor, uint32_t events, Po
 
 void DaemonClient::Core::Start(const std::shared_ptr<WorkerPool>& pool) {
   pool_ = pool;
+  control_.Start(pool);
   Poll(EPOLL_CTL_ADD, channel_->descriptor(), EPOLLIN | EPOLLONESHOT, kReadable);
 }
 
@@ -356,6 +338,7 @@ bool DaemonClient::Core::OnControl(std::string_view frame) {
                              control.goodbye().detail().empty() ? "" : ": ", control.goodbye().detail());
     return true;
   }
+  if (control.has_change()) return control_.OnChange(control.change());
   return control.has_reply() && calls_->OnReply(control.request(), control.reply());
 }
 
@@ -366,6 +349,7 @@ void DaemonClient::Core::OnEnd(std::string reason) {
   }
   ScheduleOutcomes();
   calls_->FailAll(std::move(reason));
+  if (!closing_.load()) control_.OnEnd();
   MutexLock lock(mutex_);
   ended_ = true;
   ended_changed_.NotifyAll();
@@ -388,6 +372,10 @@ PublishResult DaemonClient::Core::Publish(const Event& event) {
 absl::StatusOr<wire::Reply> DaemonClient::Core::Call(wire::ClientControl& control,
                                                      daemon::Calls::OnSuccess on_success, TimePoint due) {
   if (closing_.load() && !control.has_drain()) return absl::UnavailableError("the client is closed");
+  if (control.ByteSizeLong() + sizeof(wire::Prefix) + kRequestBytes > wire::kMaxClientControlBytes) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a request has at most ", wire::kMaxClientControlBytes, " bytes when it is encoded"));
+  }
   control.set_request(calls_->Start(std::move(on_success)));
   outbox_->SendControl(control);
   return due == TimePoint::max() ? calls_->Await(control.request())
@@ -397,12 +385,7 @@ absl::StatusOr<wire::Reply> DaemonClient::Core::Call(wire::ClientControl& contro
 absl::Status DaemonClient::Core::Register(const ServiceSpec& service) {
   if (absl::Status status = Validate(service); !status.ok()) return status;
   wire::ClientControl control;
-  wire::Register* const message = control.mutable_register_service();
-  message->set_id(service.id);
-  message->set_type(service.type);
-  message->set_instance(service.instance);
-  message->set_supports(service.supports.bits());
-  message->set_max_concurrent(service.max_concurrent);
+  wire::Store(service, control.mutable_register_service());
   const auto reply = Call(control);
   if (!reply.ok()) return reply.status();
   MutexLock lock(mutex_);
@@ -445,21 +428,21 @@ absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(const SubscriptionS
   wire::ClientControl control;
   wire::Subscribe* const message = control.mutable_subscribe();
   message->set_service(spec.service);
-  for (const Filter& filter : spec.filters) Store(filter, message->add_filters());
+  for (const Filter& filter : spec.filters) wire::Store(filter, message->add_filters());
   message->set_capacity(spec.capacity);
   message->set_full_policy(static_cast<uint32_t>(spec.full_policy));
   message->set_block_deadline_nanos(spec.block_deadline.count());
   message->set_order(static_cast<uint32_t>(spec.order));
   message->set_concurrency(spec.concurrency);
   const auto reply = Call(control, [&](const wire::Reply& answer) {
-    AddMailbox(answer.subscription(), spec, std::move(handler), std::move(gate));
+    AddMailbox(answer.subscription(), spec, std::move(handler), std::move(gate), answer.report_at_once());
   });
   if (!reply.ok()) return reply.status();
   return reply->subscription();
 }
 
 void DaemonClient::Core::AddMailbox(SubscriptionId id, const SubscriptionSpec& spec, Handler handler,
-                                    std::shared_ptr<ServiceGate> gate) {
+                                    std::shared_ptr<ServiceGate> gate, bool report_at_once) {
   const auto mailbox =
       std::make_shared<Mailbox>(dispatch::SubscriberOptions{id, spec, std::move(handler), std::move(gate)},
                                 daemon::MailboxContext{.pool = pool_,
@@ -468,6 +451,7 @@ void DaemonClient::Core::AddMailbox(SubscriptionId id, const SubscriptionSpec& s
                                                        .outbox = outbox_.get(),
                                                        .parcels = &parcels_,
                                                        .eager = &eager_,
+                                                       .report_at_once = report_at_once,
                                                        .owner = shared_from_this()});
   mailboxes_.emplace(id, mailbox);
   MutexLock lock(mutex_);
@@ -518,10 +502,7 @@ absl::StatusOr<RouterStatistics> DaemonClient::Core::Statistics() {
   if (!reply.ok()) return reply.status();
   RouterStatistics statistics;
   for (size_t i = 0; i < kPublishResultCount; ++i) statistics.answers[i] = answers_[i].load();
-  statistics.books = BooksOf(reply->statistics().books());
-  for (const wire::Statistics::Subscription& entry : reply->statistics().subscriptions()) {
-    statistics.subscriptions.push_back({entry.id(), entry.service(), BooksOf(entry.books())});
-  }
+  wire::Load(reply->statistics(), &statistics);
   return statistics;
 }
 
@@ -544,6 +525,7 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
   outbox_->StopPublishing();
   const absl::Status drained = deadline > Duration::zero() ? Drain(deadline, true) : absl::OkStatus();
   closing_.store(true);
+  control_.Close();
   const auto mailboxes = TakeMailboxes(nullptr);
   for (const auto& mailbox : mailboxes) mailbox->End(Outcome::kDroppedClosed);
   wire::ClientControl control;
@@ -601,6 +583,7 @@ absl::StatusOr<SubscriptionId> DaemonClient::Subscribe(const SubscriptionSpec& s
 absl::Status DaemonClient::Unsubscribe(SubscriptionId subscription) {
   return core_->Unsubscribe(subscription);
 }
+Control& DaemonClient::control() { return core_->control(); }
 absl::StatusOr<RouterStatistics> DaemonClient::Statistics() { return core_->Statistics(); }
 absl::Status DaemonClient::Drain(Duration deadline) { return core_->Drain(deadline, false); }
 absl::Status DaemonClient::Close(Duration deadline) { return core_->Close(deadline, *pool_); }

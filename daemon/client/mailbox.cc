@@ -17,7 +17,7 @@ constexpr size_t kMaxWaiting = 256;
 Mailbox::Mailbox(dispatch::SubscriberOptions options, const MailboxContext& context)
     : Subscriber(std::move(options), context.pool, *context.clock, *context.timers),
       context_(context),
-      report_every_(std::max<size_t>(1, spec().capacity / kReportShare)),
+      report_every_(context.report_at_once ? 1 : std::max<size_t>(1, spec().capacity / kReportShare)),
       desks_(spec().concurrency) {
   report_delivered_ = true;
 }
@@ -71,7 +71,7 @@ void Mailbox::OnOutcome(const delivery::Parcel& parcel, Outcome outcome) {
 }
 
 void Mailbox::OnQuiet() {
-  if (context_.eager->load()) {
+  if (context_.report_at_once || context_.eager->load()) {
     Report();
   } else {
     ReportUrgent();

@@ -26,6 +26,7 @@ struct MailboxContext {
   Outbox* outbox;
   WireParcelPool* parcels;
   std::atomic<bool>* eager;     // report whenever there is nothing more to do
+  bool report_at_once;          // likewise, and whenever an event is handed out
   std::shared_ptr<void> owner;  // of all that the pointers point to
 };
 

@@ -55,15 +55,20 @@ bool IsOutcomeOfDelivery(uint32_t outcome) {
 }  // namespace
 
 Subscription::Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec,
-                           routing::Table::Subscription route)
+                           routing::Table::Subscription route, bool counts)
     : id(number),
       owner(&peer),
       routed(std::move(route)),
+      counts_in_flight(counts),
       block_deadline(spec.block_deadline),
       queue({.capacity = spec.capacity, .full_policy = spec.full_policy, .order = spec.order}) {}
 
 Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers)
-    : clock_(clock), timers_(timers) {
+    : clock_(clock),
+      timers_(timers),
+      directory_(options),
+      max_watches_(options.max_watches),
+      balancer_(options.balancing, options.balancing_seed) {
   const DeduplicationOptions& deduplication = options.deduplication;
   if (deduplication.window > 0) duplicates_.emplace(deduplication.window, deduplication.max_age);
 }
@@ -82,7 +87,12 @@ void Exchange::RemovePeer(Peer& peer, Outcome outcome) {
     peer.waiting_event_.reset();
     peer.OnAdmitted(*event);
   }
-  absl::erase_if(services_, [&](const auto& service) { return service.second.owner == &peer; });
+  absl::erase_if(watches_, [&](const auto& watch) { return watch.second == &peer; });
+  for (const ServiceState& service : directory_.List({})) {
+    if (Owns(peer, service.spec.id)) directory_.Deregister(service.spec.id).IgnoreError();
+  }
+  absl::erase_if(owners_, [&](const auto& owned) { return owned.second == &peer; });
+  Announce();
   for (const auto& [id, subscription] : peer.subscriptions_) subscription->ending = true;
   RebuildTable();
   for (const auto& [id, subscription] : peer.subscriptions_) {
@@ -99,20 +109,20 @@ void Exchange::RemovePeer(Peer& peer, Outcome outcome) {
   peers_.erase(peer.number());
 }
 
+bool Exchange::Owns(const Peer& owner, const std::string& service) const {
+  const auto it = owners_.find(service);
+  return it != owners_.end() && it->second == &owner;
+}
+
 absl::Status Exchange::Register(Peer& owner, const ServiceSpec& service) {
-  if (absl::Status status = Validate(service); !status.ok()) return status;
-  Service entry{
-      &owner, std::make_shared<routing::Service>(routing::ServiceSettings{
-                  .id = service.id, .supports = service.supports, .max_concurrent = service.max_concurrent})};
-  if (!services_.emplace(service.id, std::move(entry)).second) {
-    return absl::AlreadyExistsError(absl::StrCat("a service ", service.id, " is registered already"));
-  }
+  if (absl::Status status = directory_.Register(service); !status.ok()) return status;
+  owners_.emplace(service.id, &owner);
+  Announce();
   return absl::OkStatus();
 }
 
 absl::Status Exchange::Deregister(Peer& owner, const std::string& service) {
-  const auto it = services_.find(service);
-  if (it == services_.end() || it->second.owner != &owner) {
+  if (!Owns(owner, service)) {
     return absl::NotFoundError(absl::StrCat("no service ", service, " is registered here"));
   }
   std::vector<SubscriptionId> ended;
@@ -122,23 +132,25 @@ absl::Status Exchange::Deregister(Peer& owner, const std::string& service) {
   for (const SubscriptionId id : ended) {
     Unsubscribe(owner, id, Outcome::kDroppedUnsubscribed).IgnoreError();
   }
-  services_.erase(service);
+  owners_.erase(service);
+  directory_.Deregister(service).IgnoreError();
+  Announce();
   return absl::OkStatus();
 }
 
 absl::StatusOr<SubscriptionId> Exchange::Subscribe(Peer& owner, const SubscriptionSpec& spec) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
-  const auto service = services_.find(spec.service);
-  if (service == services_.end() || service->second.owner != &owner) {
+  if (!Owns(owner, spec.service)) {
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered here"));
   }
   auto filters = routing::FilterSet::Compile(spec.filters);
   if (!filters.ok()) return filters.status();
+  const auto service = directory_.Find(spec.service);
   const SubscriptionId id = ++last_subscription_;
   auto& subscription = owner.subscriptions_[id] = std::make_unique<Subscription>(
       id, owner, spec,
-      routing::Table::Subscription{service->second.routed,
-                                   std::make_shared<const routing::FilterSet>(*std::move(filters))});
+      routing::Table::Subscription{service, std::make_shared<const routing::FilterSet>(*std::move(filters))},
+      directory_.CountsInFlight(*service));
   living_.push_back(subscription.get());
   RebuildTable();
   return id;
@@ -171,6 +183,7 @@ void Exchange::End(Subscription& subscription, Outcome outcome) {
 void Exchange::EraseIfSettled(Subscription& subscription) {
   if (!subscription.ending || subscription.in_flight() > 0 || subscription.listed) return;
   past_ += subscription.books;
+  directory_.AddPast(*subscription.routed.service, subscription.books);
   subscription.owner->subscriptions_.erase(subscription.id);
 }
 
@@ -178,7 +191,60 @@ void Exchange::RebuildTable() {
   std::erase_if(living_, [](const Subscription* subscription) { return subscription->ending; });
   std::vector<routing::Table::Subscription> subscriptions;
   for (const Subscription* const subscription : living_) subscriptions.push_back(subscription->routed);
-  table_ = routing::Table(std::move(subscriptions), {});
+  table_ = directory_.MakeTable(std::move(subscriptions));
+}
+
+bool Exchange::CountsInFlight(Peer& owner, SubscriptionId id) {
+  const Subscription* const subscription = Find(owner, id);
+  return subscription != nullptr && subscription->counts_in_flight;
+}
+
+absl::Status Exchange::Change(absl::FunctionRef<absl::Status(routing::Directory&)> change) {
+  const uint64_t revision = directory_.rules_revision();
+  const absl::Status status = change(directory_);
+  if (directory_.rules_revision() != revision) RebuildTable();
+  Announce();
+  return status;
+}
+
+void Exchange::Announce() {
+  for (const ServiceChange& change : directory_.TakeChanges()) {
+    for (const auto& [id, peer] : watches_) peer->OnChange(id, change);
+  }
+}
+
+absl::Status Exchange::Watch(Peer& owner, absl::FunctionRef<void(WatchId, size_t)> started) {
+  if (watches_.size() >= max_watches_) {
+    return absl::ResourceExhaustedError(absl::StrCat("there are at most ", max_watches_, " watches"));
+  }
+  const WatchId id = ++last_watch_;
+  const std::vector<ServiceChange> present = directory_.Present();
+  started(id, present.size());
+  for (const ServiceChange& change : present) owner.OnChange(id, change);
+  watches_.emplace(id, &owner);
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::Unwatch(Peer& owner, WatchId watch) {
+  const auto it = watches_.find(watch);
+  if (it == watches_.end() || it->second != &owner) {
+    return absl::NotFoundError(absl::StrCat("no watch ", watch));
+  }
+  watches_.erase(it);
+  return absl::OkStatus();
+}
+
+Explanation Exchange::Explain(const EventHeader& header, const Attributes& attributes,
+                              uint64_t body_size) const {
+  Explanation explanation = table_.Explain({header, attributes, body_size, now_, TimeOfDay()}, balancer_);
+  for (size_t i = 0; i < explanation.subscriptions.size(); ++i) {
+    explanation.subscriptions[i].id = living_[i]->id;
+  }
+  return explanation;
+}
+
+Duration Exchange::TimeOfDay() const {
+  return table_.reads_time_of_day() ? routing::TimeOfDay(clock_.WallTime()) : Duration::zero();
 }
 
 void Exchange::Resolve(const EventParcel& event) {
@@ -191,7 +257,8 @@ void Exchange::Resolve(const EventParcel& event) {
     DecodeAttributes(event.inline_attributes(), &own);
     attributes = &own;
   }
-  table_.Resolve({event.header(), *attributes, event.encoded().body_size, now_}, balancer_, decision_);
+  table_.Resolve({event.header(), *attributes, event.encoded().body_size, now_, TimeOfDay()}, balancer_,
+                 decision_);
 }
 
 bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
@@ -214,6 +281,8 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
   for (const routing::Decision::Receiver& receiver : decision_.receivers) {
     Subscription& subscription = *living_[receiver.subscription];
     ++subscription.books.routed;
+    if (subscription.counts_in_flight) ++subscription.routed.service->in_flight;
+    if (receiver.rule != routing::Decision::kNoRule) table_.rules()[receiver.rule]->CountRouted();
     ++origin.unsettled_;
     Offer(origin, subscription, event);
   }
@@ -396,15 +465,20 @@ bool Exchange::Settle(Peer& owner, SubscriptionId id, uint64_t delivery, uint32_
   return true;
 }
 
-void Exchange::SettleParcel(Subscription& subscription, const delivery::Parcel& parcel, Outcome outcome) {
+void Exchange::Settled(Subscription& subscription, Outcome outcome) {
   ++subscription.books.of(outcome);
+  if (subscription.counts_in_flight) --subscription.routed.service->in_flight;
+}
+
+void Exchange::SettleParcel(Subscription& subscription, const delivery::Parcel& parcel, Outcome outcome) {
+  Settled(subscription, outcome);
   const EventParcel& event = EventOf(parcel);
   Tell(event.origin(), MakeOutcome(subscription.id, event.header().id, event.header().sequence, outcome),
        true);
 }
 
 void Exchange::SettleEntry(Subscription& subscription, const Ledger::Entry& entry, Outcome outcome) {
-  ++subscription.books.of(outcome);
+  Settled(subscription, outcome);
   subscription.ledger.Answer(const_cast<Ledger::Entry&>(entry));
   Tell(entry.origin, MakeOutcome(subscription.id, entry.event, entry.sequence, outcome),
        outcome != Outcome::kDelivered || entry.report_delivered);
@@ -438,11 +512,13 @@ uint64_t Exchange::InFlight() const {
 RouterStatistics Exchange::Statistics() const {
   RouterStatistics statistics;
   statistics.books = past_;
+  absl::flat_hash_map<const routing::Service*, Books> by_service;
   for (const auto& [number, peer] : peers_) {
     for (const auto& [id, subscription] : peer->subscriptions_) {
       Books books = subscription->books;
       books.in_flight = subscription->in_flight();
       statistics.books += books;
+      by_service[subscription->routed.service.get()] += books;
       if (!subscription->ending) {
         statistics.subscriptions.push_back({id, subscription->routed.service->settings.id, books});
       }
@@ -450,6 +526,7 @@ RouterStatistics Exchange::Statistics() const {
   }
   std::sort(statistics.subscriptions.begin(), statistics.subscriptions.end(),
             [](const auto& a, const auto& b) { return a.id < b.id; });
+  directory_.Complete(by_service, statistics);
   return statistics;
 }
 

@@ -12,15 +12,18 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "daemon/server/event_parcel.h"
 #include "daemon/server/ledger.h"
 #include "events/clock.h"
+#include "events/control.h"
 #include "events/delivery/subscription_queue.h"
 #include "events/outcome.h"
 #include "events/router.h"
 #include "events/routing/deduplication.h"
+#include "events/routing/directory.h"
 #include "events/routing/table.h"
 
 namespace routebench::daemon {
@@ -30,12 +33,13 @@ class Peer;
 // One subscription, from Subscribe until its last event is settled.
 struct Subscription {
   Subscription(SubscriptionId number, Peer& peer, const SubscriptionSpec& spec,
-               routing::Table::Subscription route);
+               routing::Table::Subscription route, bool counts);
   uint64_t in_flight() const { return queue.held() + queue.ready() + waiting + ledger.unanswered(); }
 
   const SubscriptionId id;
   Peer* const owner;
   const routing::Table::Subscription routed;
+  const bool counts_in_flight;  // at its service
   const Duration block_deadline;
   delivery::SubscriptionQueue queue;
   Ledger ledger;        // what was sent to the owner and is not answered
@@ -68,6 +72,7 @@ class Peer {
   virtual void OnDeliverable(Subscription& subscription) = 0;  // Take has something to give
   virtual void OnAdmitted(const EventParcel& event) = 0;       // the event that waited
   virtual void OnOutcome(const wire::EventOutcome& outcome) = 0;
+  virtual void OnChange(WatchId watch, const ServiceChange& change) = 0;
 
  private:
   friend class Exchange;
@@ -99,8 +104,19 @@ class Exchange {
   absl::Status Register(Peer& owner, const ServiceSpec& service);
   absl::Status Deregister(Peer& owner, const std::string& service);
   absl::StatusOr<SubscriptionId> Subscribe(Peer& owner, const SubscriptionSpec& spec);
+  // The decisions look at what its service has in flight: its owner should report every event at once.
+  static bool CountsInFlight(Peer& owner, SubscriptionId subscription);
   // What waits here ends as `outcome`; what is out is the owner's to settle.
   absl::Status Unsubscribe(Peer& owner, SubscriptionId subscription, Outcome outcome);
+
+  // Rules and health: what the change does to the directory takes effect, and watches are told.
+  absl::Status Change(absl::FunctionRef<absl::Status(routing::Directory&)> change);
+  const routing::Directory& directory() const { return directory_; }
+  // `started` gets the number of the watch and how many services are there; then they come by OnChange,
+  // before the return, and every later change.
+  absl::Status Watch(Peer& owner, absl::FunctionRef<void(WatchId, size_t)> started);
+  absl::Status Unwatch(Peer& owner, WatchId watch);
+  Explanation Explain(const EventHeader& header, const Attributes& attributes, uint64_t body_size) const;
 
   // Requires !origin.waiting(). True: brought to all its targets. False: waits, see Peer::OnAdmitted.
   bool Publish(Peer& origin, const EventParcelPtr& event);
@@ -124,10 +140,6 @@ class Exchange {
   RouterStatistics Statistics() const;
 
  private:
-  struct Service {
-    Peer* owner;
-    std::shared_ptr<routing::Service> routed;
-  };
   void Resolve(const EventParcel& event);
   void Offer(Peer& origin, Subscription& subscription, const EventParcelPtr& event);
   void Wait(Peer& origin, Subscription& subscription);
@@ -143,6 +155,10 @@ class Exchange {
   void End(Subscription& subscription, Outcome outcome);
   void EraseIfSettled(Subscription& subscription);
   void RebuildTable();
+  void Announce();
+  bool Owns(const Peer& owner, const std::string& service) const;
+  Duration TimeOfDay() const;
+  static void Settled(Subscription& subscription, Outcome outcome);
   static Subscription* Find(Peer& owner, SubscriptionId subscription);
 
   const Clock& clock_;
@@ -151,10 +167,14 @@ class Exchange {
   bool admitting_ = true;
 
   absl::flat_hash_map<uint32_t, Peer*> peers_;
-  absl::flat_hash_map<std::string, Service> services_;
+  routing::Directory directory_;
+  absl::flat_hash_map<std::string, Peer*> owners_;  // of the services
+  absl::btree_map<WatchId, Peer*> watches_;
+  const size_t max_watches_;
+  WatchId last_watch_ = 0;
   std::vector<Subscription*> living_;  // as the table numbers them
   routing::Table table_;
-  routing::Balancer balancer_{routing::Balancing::kRoundRobin, 1};
+  routing::Balancer balancer_;
   routing::Decision decision_;
   std::optional<routing::DeduplicationWindow> duplicates_;
   std::vector<delivery::ParcelPtr> expired_;

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/server/control_requests.h"
+#include "daemon/wire/specs.h"
 #include "events/codec.h"
 
 namespace routebench::daemon {
@@ -22,28 +24,6 @@ constexpr size_t kTakeAtOnce = 64;
 // Credit is worth a frame of its own once so much of the window is due.
 constexpr size_t kCreditShare = 8;
 
-ServiceSpec ServiceOf(const wire::Register& message) {
-  return {.id = message.id(),
-          .type = message.type(),
-          .instance = message.instance(),
-          .supports = KindSet::FromBits(message.supports()),
-          .max_concurrent = message.max_concurrent()};
-}
-
-Filter FilterOf(const wire::Filter& message) {
-  Filter filter{.kinds = KindSet::FromBits(message.kinds()),
-                .priorities = PrioritySet::FromBits(static_cast<uint8_t>(message.priorities())),
-                .expression = message.expression()};
-  for (const wire::Source& source : message.sources()) {
-    filter.sources.push_back({.id = source.id(), .type = source.type(), .instance = source.instance()});
-  }
-  if (message.has_max_body_bytes()) filter.max_body_bytes = message.max_body_bytes();
-  for (const wire::Metadata& entry : message.metadata()) {
-    filter.metadata.emplace_back(entry.key(), entry.value());
-  }
-  return filter;
-}
-
 absl::StatusOr<SubscriptionSpec> SubscriptionOf(const wire::Subscribe& message, const BrokerLimits& limits) {
   if (message.capacity() > limits.max_capacity) {
     return absl::InvalidArgumentError(
@@ -59,14 +39,8 @@ absl::StatusOr<SubscriptionSpec> SubscriptionOf(const wire::Subscribe& message, 
                            .block_deadline = Duration(message.block_deadline_nanos()),
                            .order = static_cast<QueueOrder>(message.order()),
                            .concurrency = message.concurrency()};
-  for (const wire::Filter& filter : message.filters()) spec.filters.push_back(FilterOf(filter));
+  for (const wire::Filter& filter : message.filters()) wire::Load(filter, &spec.filters.emplace_back());
   return spec;
-}
-
-void Store(const Books& books, wire::Books* message) {
-  message->set_routed(books.routed);
-  for (const uint64_t count : books.outcomes) message->add_outcomes(count);
-  message->set_in_flight(books.in_flight);
 }
 
 }  // namespace
@@ -194,6 +168,7 @@ Session::MaybeError Session::OnReport(std::string_view frame) {
 }
 
 Session::MaybeError Session::OnControl(std::string_view frame) {
+  if (frame.size() > wire::kMaxClientControlBytes) return ProtocolError::kFrameTooLong;
   const std::string_view body = frame.substr(sizeof(wire::Prefix));
   wire::ClientControl control;
   const bool parsed = control.ParseFromArray(body.data(), static_cast<int>(body.size()));
@@ -243,16 +218,17 @@ Session::MaybeError Session::OnHello(const wire::ClientControl& control) {
 void Session::OnRequest(const wire::ClientControl& control) {
   Exchange& exchange = shared_.exchange;
   switch (control.body_case()) {
-    case wire::ClientControl::kRegisterService:
-      return Reply(control.request(), exchange.Register(*this, ServiceOf(control.register_service())));
-    case wire::ClientControl::kDeregister:
-      return Reply(control.request(), exchange.Deregister(*this, control.deregister().id()));
     case wire::ClientControl::kSubscribe:
       return OnSubscribe(control);
-    default: {
+    case wire::ClientControl::kUnsubscribe: {
       const wire::Unsubscribe& end = control.unsubscribe();
       const Outcome outcome = end.closing() ? Outcome::kDroppedClosed : Outcome::kDroppedUnsubscribed;
       return Reply(control.request(), exchange.Unsubscribe(*this, end.subscription(), outcome));
+    }
+    default: {
+      const absl::Status status = AnswerControl(
+          exchange, *this, control, [&](const wire::Reply& reply) { SendReply(control.request(), reply); });
+      if (!status.ok()) Reply(control.request(), status);
     }
   }
 }
@@ -262,10 +238,10 @@ void Session::OnSubscribe(const wire::ClientControl& control) {
   absl::StatusOr<SubscriptionId> id =
       spec.ok() ? shared_.exchange.Subscribe(*this, *spec) : absl::StatusOr<SubscriptionId>(spec.status());
   if (!id.ok()) return Reply(control.request(), id.status());
-  wire::BrokerControl answer;
-  answer.set_request(control.request());
-  answer.mutable_reply()->set_subscription(*id);
-  SendControl(answer);
+  wire::Reply reply;
+  reply.set_subscription(*id);
+  reply.set_report_at_once(Exchange::CountsInFlight(*this, *id));
+  SendReply(control.request(), reply);
 }
 
 bool Session::MustPark() const {
@@ -378,26 +354,33 @@ void Session::RequestProgress(uint32_t number, bool eager) {
   Send(request);
 }
 
+void Session::OnChange(WatchId watch, const ServiceChange& change) {
+  wire::BrokerControl control;
+  wire::Store(change, control.mutable_change());
+  control.mutable_change()->set_watch(watch);
+  SendControl(control);
+}
+
 void Session::Reply(uint64_t request, const absl::Status& status) {
-  wire::BrokerControl answer;
-  answer.set_request(request);
-  wire::Reply* const reply = answer.mutable_reply();
-  reply->set_code(static_cast<uint32_t>(status.code()));
-  reply->set_message(std::string(status.message()));
-  SendControl(answer);
+  wire::Reply reply;
+  reply.set_code(static_cast<uint32_t>(status.code()));
+  reply.set_message(std::string(status.message()));
+  SendReply(request, reply);
 }
 
 void Session::Reply(uint64_t request, const RouterStatistics& statistics) {
+  wire::Reply reply;
+  wire::Store(statistics, reply.mutable_statistics());
+  SendReply(request, reply);
+}
+
+void Session::SendReply(uint64_t request, const wire::Reply& reply) {
+  if (reply.ByteSizeLong() > shared_.limits.max_body_bytes + kMaxAttributesBytes) {
+    return Reply(request, absl::ResourceExhaustedError("the answer is larger than a frame"));
+  }
   wire::BrokerControl answer;
   answer.set_request(request);
-  wire::Statistics* const message = answer.mutable_reply()->mutable_statistics();
-  Store(statistics.books, message->mutable_books());
-  for (const RouterStatistics::Subscription& subscription : statistics.subscriptions) {
-    wire::Statistics::Subscription* const entry = message->add_subscriptions();
-    entry->set_id(subscription.id);
-    entry->set_service(subscription.service);
-    Store(subscription.books, entry->mutable_books());
-  }
+  *answer.mutable_reply() = reply;
   SendControl(answer);
 }
 

@@ -92,6 +92,7 @@ class Session final : public Peer {
   void OnDeliverable(Subscription& subscription) override;
   void OnAdmitted(const EventParcel& event) override;
   void OnOutcome(const wire::EventOutcome& outcome) override;
+  void OnChange(WatchId watch, const ServiceChange& change) override;
 
   MaybeError OnFrame(std::string_view frame);
   MaybeError OnPublish(std::string_view frame);
@@ -111,6 +112,7 @@ class Session final : public Peer {
   template <typename Frame>
   void Send(const Frame& frame);
   void SendControl(const wire::BrokerControl& control);
+  void SendReply(uint64_t request, const wire::Reply& reply);
   void MarkDirty();
 
   const Shared shared_;

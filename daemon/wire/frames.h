@@ -130,6 +130,9 @@ static_assert(sizeof(Settled) == 24 && offsetof(Settled, delivery) == 16);
 static_assert(sizeof(EventOutcome) == 40 && offsetof(EventOutcome, event) == 24);
 static_assert(sizeof(ProgressRequest) == 8 && sizeof(ProgressDone) == 8);
 
+// Of a control frame to the broker: a message of this size takes some hundred times as much when it is parsed.
+inline constexpr size_t kMaxClientControlBytes = size_t{1} << 20;
+
 // Of a frame with the largest event.
 constexpr size_t MaxFrameBytes(size_t max_body_bytes) {
   return sizeof(DeliverPrefix) + kEncodedHeaderSize + kMaxAttributesBytes + max_body_bytes;

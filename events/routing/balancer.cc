@@ -6,9 +6,6 @@
 namespace routebench::routing {
 namespace {
 
-constexpr std::array<std::string_view, kBalancingCount> kNames = {
-    "round-robin", "least-connections", "weighted-random", "health-based", "priority-based"};
-
 // SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): the n-th number of a sequence without the ones before.
 uint64_t RandomNumber(uint64_t seed, uint64_t n) {
   uint64_t z = seed + (n + 1) * 0x9e3779b97f4a7c15;
@@ -42,15 +39,6 @@ bool IsUnproven(Balancing balancing, const Service& service) {
 }
 
 }  // namespace
-
-std::string_view Name(Balancing balancing) { return kNames[static_cast<size_t>(balancing)]; }
-
-std::optional<Balancing> ParseBalancing(std::string_view name) {
-  for (size_t i = 0; i < kBalancingCount; ++i) {
-    if (kNames[i] == name) return static_cast<Balancing>(i);
-  }
-  return std::nullopt;
-}
 
 Standing StandingOf(const Service& service, TimePoint now) {
   if (service.breaker != nullptr && !service.breaker->WouldAdmit(now)) return Standing::kBreakerOpen;

@@ -9,27 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string_view>
 
 #include "absl/types/span.h"
+#include "events/balancing.h"
 #include "events/clock.h"
 #include "events/routing/service.h"
 
 namespace routebench::routing {
-
-// Among those that may be picked; what is equal goes to who has waited longest since it was last picked.
-enum class Balancing : uint8_t {
-  kRoundRobin,        // nothing else: a cycle where the candidates stay the same
-  kLeastConnections,  // the fewest events in flight
-  kWeightedRandom,    // by chance, proportional to the weights
-  kHealthBased,       // the best health (healthy, unknown, degraded), then the lowest load
-  kPriorityBased,     // the most preferred priority
-};
-inline constexpr size_t kBalancingCount = 5;
-
-// "round-robin", "least-connections", "weighted-random", "health-based", "priority-based".
-std::string_view Name(Balancing balancing);
-std::optional<Balancing> ParseBalancing(std::string_view name);
 
 // Thread-safe and lock-free. One for each router: it remembers in the services when it picked them. By one
 // thread the picks are determined by the seed and the candidates.

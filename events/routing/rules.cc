@@ -116,6 +116,7 @@ absl::Status RuleBook::SetEnabled(const std::string& id, bool enabled) {
   rule.enabled = enabled;
   auto compiled = CompiledRule::Compile(rule);
   if (!compiled.ok()) return compiled.status();
+  compiled->routed_ = (*found)->routed_;
   *found = std::make_shared<const CompiledRule>(*std::move(compiled));
   return absl::OkStatus();
 }

@@ -2,7 +2,9 @@
 #ifndef ROUTEBENCH_EVENTS_ROUTING_RULES_H_
 #define ROUTEBENCH_EVENTS_ROUTING_RULES_H_
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -41,13 +43,19 @@ class CompiledRule {
   bool reads_time() const;
   bool reads_time_of_day() const { return rule_.conditions.window.has_value(); }
 
+  // Counts (event, target) pairs that it gave. Thread-safe; kept when the rule is disabled and enabled again.
+  void CountRouted() const { routed_->fetch_add(1, std::memory_order_relaxed); }
+  uint64_t routed() const { return routed_->load(std::memory_order_relaxed); }
+
  private:
+  friend class RuleBook;
   CompiledRule(const Rule& rule, CompiledFilter filter) : rule_(rule), filter_(std::move(filter)) {}
 
   Rule rule_;
   CompiledFilter filter_;
   std::optional<FilterExpression> expression_;  // of the conditions
   uint8_t health_ = 0;                          // bit h for health h
+  std::shared_ptr<std::atomic<uint64_t>> routed_ = std::make_shared<std::atomic<uint64_t>>(0);
 };
 
 // The owner's list. Not thread-safe; what routes is a Table, which takes a snapshot of it.

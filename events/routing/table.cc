@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "events/routing/explanation.h"
+#include "events/explanation.h"
 
 namespace routebench::routing {
 

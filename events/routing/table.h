@@ -29,9 +29,11 @@
 #include "events/routing/rules.h"
 #include "events/routing/service.h"
 
-namespace routebench::routing {
-
+namespace routebench {
 struct Explanation;
+}
+
+namespace routebench::routing {
 
 // What Table::Resolve answers, and the memory that it works in: keep one for each thread and pass it again.
 class Decision {
@@ -86,7 +88,8 @@ class Table {
     return subscription_index_.FindByKind(kind);
   }
 
-  // What Resolve would decide, and why, for every subscription and every rule. Changes nothing. Allocates.
+  // What Resolve would decide, and why, for every subscription (as in the table; without their ids) and every
+  // rule. Changes nothing. Allocates.
   Explanation Explain(const EventView& event, const Balancer& balancer) const;
 
   const std::vector<Subscription>& subscriptions() const { return subscriptions_; }

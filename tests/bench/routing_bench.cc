@@ -16,7 +16,6 @@ namespace routebench::bench {
 namespace {
 
 using routing::Balancer;
-using routing::Balancing;
 using routing::Decision;
 using routing::EventView;
 using routing::FilterSet;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "loadgen/null_router.h"
 #include "tests/support/fake_time.h"
 
 namespace routebench::loadgen {
@@ -50,6 +51,7 @@ class ScriptedRouter final : public EventRouter {
   absl::Status Deregister(const std::string&) override { return absl::OkStatus(); }
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec&, Handler) override { return 1; }
   absl::Status Unsubscribe(SubscriptionId) override { return absl::OkStatus(); }
+  Control& control() override { return control_; }
   absl::StatusOr<RouterStatistics> Statistics() override { return RouterStatistics(); }
   absl::Status Drain(Duration) override { return absl::OkStatus(); }
   absl::Status Close(Duration) override { return absl::OkStatus(); }
@@ -60,6 +62,7 @@ class ScriptedRouter final : public EventRouter {
 
  private:
   FakeTime& time_;
+  NullControl control_;
 };
 
 class PublisherTest : public ::testing::Test {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "events/routing/explanation.h"
+#include "events/explanation.h"
 #include "events/routing/table.h"
 #include "gtest/gtest.h"
 

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "events/routing/explanation.h"
+#include "events/explanation.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/allocations.h"

@@ -22,6 +22,11 @@ class FakeTime final : public Clock, public Timers {
     return now_;
   }
 
+  // Since the beginning of the epoch as much as Now has come: 00:16:40 at first.
+  std::chrono::system_clock::time_point WallTime() const override {
+    return std::chrono::system_clock::time_point(Now().time_since_epoch());
+  }
+
   TimerId Schedule(TimePoint due, absl::AnyInvocable<void()> callback) override {
     MutexLock lock(mutex_);
     const TimerId id = ++last_id_;

@@ -1,6 +1,6 @@
 // Why an event goes where it goes (R24).
-#ifndef ROUTEBENCH_EVENTS_ROUTING_EXPLANATION_H_
-#define ROUTEBENCH_EVENTS_ROUTING_EXPLANATION_H_
+#ifndef ROUTEBENCH_EVENTS_EXPLANATION_H_
+#define ROUTEBENCH_EVENTS_EXPLANATION_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-namespace routebench::routing {
+namespace routebench {
 
 // Of one subscription. The numbers are part of the wire format: never reuse one.
 enum class Reason : uint8_t {
@@ -48,19 +48,20 @@ inline bool Receives(Reason reason) { return reason <= Reason::kMatches; }
 
 struct Explanation {
   struct Subscription {
+    uint64_t id = 0;  // its SubscriptionId
     std::string service;
-    Reason reason;
+    Reason reason = Reason::kNotNamed;
     std::string rule;  // the id of the one that gave it; kRuled only
   };
   struct Rule {
     std::string id;
-    RuleReason reason;
+    RuleReason reason = RuleReason::kNotAsked;
   };
-  std::vector<Subscription> subscriptions;  // as in the table
+  std::vector<Subscription> subscriptions;  // by id
   std::vector<Rule> rules;                  // as they are evaluated
   std::string picked;                       // the balancer's choice; to-group only
 };
 
-}  // namespace routebench::routing
+}  // namespace routebench
 
-#endif  // ROUTEBENCH_EVENTS_ROUTING_EXPLANATION_H_
+#endif  // ROUTEBENCH_EVENTS_EXPLANATION_H_
