@@ -36,6 +36,14 @@ struct Flags {
   int stop_fd = -1;
 };
 
+std::string BalancingNames() {
+  std::string names;
+  for (size_t i = 0; i < kBalancingCount; ++i) {
+    names += (i == 0 ? "" : ", ") + std::string(Name(static_cast<Balancing>(i)));
+  }
+  return names;
+}
+
 void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--socket", flags.socket, "where to listen")->capture_default_str()->type_name("PATH");
   app.add_option("--max-body", flags.max_body, "largest encoded body that is taken, in bytes")
@@ -54,6 +62,15 @@ void Declare(CLI::App& app, Flags& flags) {
       ->capture_default_str()
       ->check(CLI::Range(size_t{0}, size_t{1} << 30))
       ->type_name("N");
+  app.add_option_function<std::string>(
+         "--balancing",
+         [&flags](const std::string& name) { flags.routing.balancing = *ParseBalancing(name); },
+         "which service of a group gets an event: " + BalancingNames())
+      ->default_str(std::string(Name(flags.routing.balancing)))
+      ->check([](const std::string& name) {
+        return ParseBalancing(name).has_value() ? std::string() : "not one of " + BalancingNames();
+      })
+      ->type_name("NAME");
   app.add_option("--ready-fd", flags.ready_fd, "descriptor that gets one line as soon as it listens")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");

@@ -80,7 +80,7 @@ void Load(const Register& message, ServiceSpec* spec) {
   spec->supports = KindSet::FromBits(message.supports());
   spec->max_concurrent = message.max_concurrent();
   spec->priority = message.priority();
-  spec->weight = message.weight();
+  if (message.has_weight()) spec->weight = message.weight();
   for (const Filter& filter : message.filters()) Load(filter, &spec->filters.emplace_back());
   for (const Metadata& entry : message.metadata()) spec->metadata.emplace_back(entry.key(), entry.value());
 }

@@ -7,6 +7,7 @@
 
 #include "daemon/wire/attribute_table.h"
 #include "events/codec.h"
+#include "events/control.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/hosted_daemon.h"
@@ -176,6 +177,86 @@ TEST_F(HostilePeerTest, MalformedFrames) {
     ++count;
   }
   EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kMalformed), count);
+  ExpectOthersUndisturbed();
+}
+
+TEST_F(HostilePeerTest, TooLongControlFrame) {
+  Start();
+  RawPeer peer(path());
+  peer.Greet();
+  wire::ClientControl control;
+  for (size_t i = 0; i < wire::kMaxClientControlBytes / 2; ++i) control.mutable_add_rule()->add_targets("");
+  peer.Send(FramedControl(control));
+  ExpectEnded(peer, ProtocolError::kFrameTooLong);
+}
+
+// Each is answered with an error, and the connection goes on.
+TEST_F(HostilePeerTest, ControlRequestsThatMeanNothing) {
+  Start();
+  const auto watch = publisher_->control().Watch([](const ServiceChange&) {});
+  ASSERT_TRUE(watch.ok());
+  RawPeer peer(path());
+  peer.Greet();
+  const auto code = [&](const auto& fill) {
+    wire::ClientControl control;
+    control.set_request(5);
+    fill(control);
+    peer.Send(FramedControl(control));
+    const wire::BrokerControl answer = peer.NextControl();
+    EXPECT_EQ(answer.request(), 5u);
+    return static_cast<absl::StatusCode>(answer.reply().code());
+  };
+  const auto invalid = absl::StatusCode::kInvalidArgument;
+  const auto missing = absl::StatusCode::kNotFound;
+  EXPECT_EQ(code([](auto& c) { c.mutable_register_service(); }), invalid);
+  EXPECT_EQ(code([](auto& c) { c.mutable_add_rule(); }), invalid);
+  EXPECT_EQ(code([](auto& c) { c.mutable_add_rule()->add_health(77); }), invalid);
+  EXPECT_EQ(code([](auto& c) {
+              wire::Rule* const rule = c.mutable_add_rule();
+              rule->set_id("r");
+              rule->add_targets("witness");
+              rule->set_has_window(true);
+              rule->set_window_until_nanos(INT64_MIN);
+            }),
+            invalid);
+  EXPECT_EQ(code([](auto& c) {
+              c.mutable_set_health()->set_service("witness");
+              c.mutable_set_health()->set_health(kHealthCount);
+            }),
+            invalid);
+  EXPECT_EQ(code([](auto& c) { c.mutable_list_services()->set_capability(kKindCount); }), invalid);
+  EXPECT_EQ(code([](auto& c) { c.mutable_explain(); }), invalid);
+  EXPECT_EQ(code([](auto& c) { c.mutable_explain()->set_header(std::string(kEncodedHeaderSize, '\xff')); }),
+            invalid);
+  EXPECT_EQ(code([](auto& c) { c.mutable_remove_rule(); }), missing);
+  EXPECT_EQ(code([](auto& c) { c.mutable_enable_rule(); }), missing);
+  EXPECT_EQ(code([](auto& c) { c.mutable_deregister()->set_id("witness"); }), missing);  // another's
+  EXPECT_EQ(code([&](auto& c) { c.mutable_unwatch()->set_watch(*watch); }), missing);    // likewise
+  ExpectOthersUndisturbed();
+}
+
+// A client that was told of it all is gone, with its watch.
+TEST_F(HostilePeerTest, DiesWithAWatchAndServices) {
+  Start();
+  testing::Recorder<std::string> gone;
+  ASSERT_TRUE(publisher_->control()
+                  .Watch([gone](const ServiceChange& change) {
+                    if (change.kind == ServiceChange::Kind::kDeregistered) gone.Add(change.state->spec.id);
+                  })
+                  .ok());
+  {
+    RawPeer peer(path());
+    peer.Greet();
+    wire::ClientControl control;
+    control.set_request(1);
+    control.mutable_watch();
+    peer.Send(FramedControl(control));
+    EXPECT_EQ(peer.NextControl().reply().watch().present(), 1u);
+    peer.Subscribe("short-lived", 10);
+  }
+  ASSERT_TRUE(gone.AwaitCount(1));
+  EXPECT_THAT(gone.Items(), ElementsAre("short-lived"));
+  ASSERT_TRUE(subscriber_->control().SetHealth("witness", Health::kHealthy).ok());
   ExpectOthersUndisturbed();
 }
 
