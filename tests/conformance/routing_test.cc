@@ -52,10 +52,6 @@ TEST_F(RoutingConformanceTest, R6_IdsAreUniqueAndChecked) {
   EXPECT_TRUE(subscriber().Register({.id = "a"}).ok());
 }
 
-TEST_F(RoutingConformanceTest, R6_TypeAndInstance) {
-  GTEST_SKIP() << "they take effect with discovery (R16), which no backend has yet";
-}
-
 TEST_F(RoutingConformanceTest, R6_ServicesReceiveNothingOutsideWhatTheySupport) {
   const Inbox inbox;
   MustRegister({.id = "a", .supports = KindSet::Of(Category::kDatabase)});
