@@ -99,6 +99,14 @@ enum class QueueOrder : uint8_t {
   kPriority
 };  // kPriority: most urgent first, FIFO inside one priority
 
+// What a subscription is promised when a process between publisher and handler dies (R18;
+// docs/architecture.md has the table). kAtLeastOnce: the daemon keeps its name and filters beyond its own
+// death and the subscriber's; an event that was published through a daemon::ReconnectingClient is
+// acknowledged only after every subscription of this kind that matched it has acknowledged it, and is sent
+// again until then. The coordinator holds everything in one process and loses it with that process: there
+// both are the same.
+enum class Guarantee : uint8_t { kAtMostOnce, kAtLeastOnce };
+
 struct SubscriptionSpec {
   std::string service;          // a registered service's id
   std::vector<Filter> filters;  // alternatives; empty: everything
@@ -108,6 +116,13 @@ struct SubscriptionSpec {
   Duration block_deadline = std::chrono::seconds(30);  // kBlock only: then kDroppedDeadline
   QueueOrder order = QueueOrder::kFifo;
   uint32_t concurrency = 1;  // handlers of this subscription that may run at once; >= 1
+  Guarantee guarantee = Guarantee::kAtMostOnce;
+  // Of a kAtLeastOnce subscription, 1 to 255 bytes, unique in the backend; empty for the others. In the
+  // daemon the name outlives Close and the subscriber's process: it goes on matching, and holds what matches
+  // (by capacity and policy), until a subscription of the same service comes with it again, is ended by
+  // Unsubscribe or Deregister, or the lease is over.
+  std::string name;
+  Duration lease = std::chrono::hours(1);  // how long the name waits for its subscriber; positive
 };
 
 using SubscriptionId = uint64_t;  // unique in its router, never reused

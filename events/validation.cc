@@ -109,6 +109,13 @@ absl::Status Validate(const SubscriptionSpec& spec) {
   if (spec.block_deadline < Duration::zero()) {
     return absl::InvalidArgumentError("a block deadline is not negative");
   }
+  if (spec.guarantee == Guarantee::kAtMostOnce && !spec.name.empty()) {
+    return absl::InvalidArgumentError("only an at-least-once subscription has a name");
+  }
+  if (spec.guarantee == Guarantee::kAtLeastOnce && (spec.name.empty() || spec.name.size() > 255)) {
+    return absl::InvalidArgumentError("an at-least-once subscription has a name of 1 to 255 bytes");
+  }
+  if (spec.lease <= Duration::zero()) return absl::InvalidArgumentError("a lease is positive");
   return absl::OkStatus();
 }
 

@@ -52,11 +52,15 @@ constexpr Duration kAnswerGrace = std::chrono::seconds(1);
 // Of the number of a request, encoded.
 constexpr size_t kRequestBytes = 16;
 
+absl::Status NoAtLeastOnce() {
+  return absl::FailedPreconditionError("the daemon does not know at-least-once subscriptions");
+}
+
 }  // namespace
 
 class DaemonClient::Core : public std::enable_shared_from_this<Core> {
  public:
-  Core(DaemonClientOptions options, std::unique_ptr<transport::ByteChannel> channel,
+  Core(DaemonClientOptions options, ConnectionHooks hooks, std::unique_ptr<transport::ByteChannel> channel,
        std::unique_ptr<FrameReader> reader, const wire::Welcome& welcome);
   ~Core();
 
@@ -65,7 +69,10 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   PublishResult Publish(const Event& event);
   absl::Status Register(const ServiceSpec& service);
   absl::Status Deregister(const std::string& service);
-  absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler);
+  PublishResult PublishKept(const Event& event, bool resent);
+  void AwaitWindow(Duration timeout) { outbox_->AwaitWindow(timeout); }
+  absl::StatusOr<SubscriptionId> Subscribe(SubscriptionId resumed, const SubscriptionSpec& spec,
+                                           Handler handler);
   absl::Status Unsubscribe(SubscriptionId subscription);
   Control& control() { return control_; }
   absl::StatusOr<RouterStatistics> Statistics();
@@ -87,6 +94,7 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
   bool OnDeliver(std::string_view frame);
   bool OnDefineAttributes(std::string_view frame);
   bool OnEventOutcome(std::string_view frame);
+  bool OnReleased(std::string_view frame);
   bool OnProgressRequest(std::string_view frame);
   bool OnControl(std::string_view frame);
   void OnEnd(std::string reason);
@@ -100,6 +108,8 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
                                    TimePoint due = TimePoint::max());
 
   const DaemonClientOptions options_;
+  const ConnectionHooks hooks_;
+  const bool at_least_once_;  // the daemon knows it
   const std::unique_ptr<Timers> own_timers_;
   Timers& timers_;
   const std::unique_ptr<transport::ByteChannel> channel_;
@@ -150,9 +160,12 @@ class DaemonClient::SocketWait final : public dispatch::IdleWait {
   const std::shared_ptr<Core> core_;
 };
 
-DaemonClient::Core::Core(DaemonClientOptions options, std::unique_ptr<transport::ByteChannel> channel,
-                         std::unique_ptr<FrameReader> reader, const wire::Welcome& welcome)
+DaemonClient::Core::Core(DaemonClientOptions options, ConnectionHooks hooks,
+                         std::unique_ptr<transport::ByteChannel> channel, std::unique_ptr<FrameReader> reader,
+                         const wire::Welcome& welcome)
     : options_(std::move(options)),
+      hooks_(std::move(hooks)),
+      at_least_once_((welcome.features() & wire::kAtLeastOnce) != 0),
       own_timers_(options_.timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
       timers_(options_.timers == nullptr ? *own_timers_ : *options_.timers),
       channel_(std::move(channel)),
@@ -258,6 +271,8 @@ bool DaemonClient::Core::OnFrame(std::string_view frame) {
     }
     case FrameType::kEventOutcome:
       return OnEventOutcome(frame);
+    case FrameType::kReleased:
+      return OnReleased(frame);
     case FrameType::kProgressRequest:
       return OnProgressRequest(frame);
     case FrameType::kControl:
@@ -315,6 +330,13 @@ bool DaemonClient::Core::OnEventOutcome(std::string_view frame) {
   return true;
 }
 
+bool DaemonClient::Core::OnReleased(std::string_view frame) {
+  wire::Released released;
+  if (!wire::LoadExactly(frame, &released) || hooks_.on_released == nullptr) return false;
+  hooks_.on_released(released.first, released.count, (released.prefix.flags & wire::kNotByAll) == 0);
+  return true;
+}
+
 bool DaemonClient::Core::OnProgressRequest(std::string_view frame) {
   wire::ProgressRequest request;
   if (!wire::LoadExactly(frame, &request)) return false;
@@ -350,9 +372,12 @@ void DaemonClient::Core::OnEnd(std::string reason) {
   ScheduleOutcomes();
   calls_->FailAll(std::move(reason));
   if (!closing_.load()) control_.OnEnd();
-  MutexLock lock(mutex_);
-  ended_ = true;
-  ended_changed_.NotifyAll();
+  {
+    MutexLock lock(mutex_);
+    ended_ = true;
+    ended_changed_.NotifyAll();
+  }
+  if (hooks_.on_end != nullptr) hooks_.on_end();
 }
 
 void DaemonClient::Core::ScheduleOutcomes() {
@@ -367,6 +392,12 @@ PublishResult DaemonClient::Core::Publish(const Event& event) {
   if (result == PublishResult::kAccepted) result = outbox_->Publish(event);
   answers_[static_cast<size_t>(result)].fetch_add(1, std::memory_order_relaxed);
   return result;
+}
+
+PublishResult DaemonClient::Core::PublishKept(const Event& event, bool resent) {
+  const PublishResult result = Validate(event, options_.router.max_body_bytes);
+  if (result != PublishResult::kAccepted) return result;
+  return outbox_->Publish(event, Duration::zero(), resent ? wire::kKept | wire::kResent : wire::kKept);
 }
 
 absl::StatusOr<wire::Reply> DaemonClient::Core::Call(wire::ClientControl& control,
@@ -417,9 +448,11 @@ absl::Status DaemonClient::Core::Deregister(const std::string& service) {
   return reply.status();
 }
 
-absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(const SubscriptionSpec& spec, Handler handler) {
+absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(SubscriptionId resumed,
+                                                             const SubscriptionSpec& spec, Handler handler) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
   if (handler == nullptr) return absl::InvalidArgumentError("a subscription needs a handler");
+  if (spec.guarantee == Guarantee::kAtLeastOnce && !at_least_once_) return NoAtLeastOnce();
   std::shared_ptr<ServiceGate> gate;
   {
     MutexLock lock(mutex_);
@@ -434,6 +467,9 @@ absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(const SubscriptionS
   message->set_block_deadline_nanos(spec.block_deadline.count());
   message->set_order(static_cast<uint32_t>(spec.order));
   message->set_concurrency(spec.concurrency);
+  message->set_name(spec.name);
+  message->set_lease_nanos(spec.lease.count());
+  message->set_resumed(resumed);
   const auto reply = Call(control, [&](const wire::Reply& answer) {
     AddMailbox(answer.subscription(), spec, std::move(handler), std::move(gate), answer.report_at_once());
   });
@@ -548,7 +584,8 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
 
 // ----
 
-absl::StatusOr<std::unique_ptr<DaemonClient>> DaemonClient::Connect(DaemonClientOptions options) {
+absl::StatusOr<std::unique_ptr<DaemonClient>> DaemonClient::Connect(DaemonClientOptions options,
+                                                                    ConnectionHooks hooks) {
   auto channel = transport::DialUnix(options.socket_path);
   if (!channel.ok()) return channel.status();
   auto reader = std::make_unique<FrameReader>(wire::MaxFrameBytes(options.router.max_body_bytes));
@@ -557,10 +594,11 @@ absl::StatusOr<std::unique_ptr<DaemonClient>> DaemonClient::Connect(DaemonClient
                                                      options.router.outcome_sink != nullptr),
                                      options.connect_timeout);
   if (!welcome.ok()) return welcome.status();
+  if (hooks.on_released != nullptr && (welcome->features() & wire::kAtLeastOnce) == 0) return NoAtLeastOnce();
   options.router.max_body_bytes = std::min<size_t>(options.router.max_body_bytes, welcome->max_body_bytes());
   const uint32_t handlers = std::max(1u, options.router.handler_threads);
-  const auto core =
-      std::make_shared<Core>(std::move(options), *std::move(channel), std::move(reader), *welcome);
+  const auto core = std::make_shared<Core>(std::move(options), std::move(hooks), *std::move(channel),
+                                           std::move(reader), *welcome);
   // One more than run handlers, so that the socket is read even when all of those are stuck.
   const auto pool = std::make_shared<WorkerPool>(
       dispatch::WorkerPoolOptions{.threads = handlers + 1, .running = handlers, .name = "daemon-client"},
@@ -578,8 +616,16 @@ PublishResult DaemonClient::Publish(const Event& event) { return core_->Publish(
 absl::Status DaemonClient::Register(const ServiceSpec& service) { return core_->Register(service); }
 absl::Status DaemonClient::Deregister(const std::string& service) { return core_->Deregister(service); }
 absl::StatusOr<SubscriptionId> DaemonClient::Subscribe(const SubscriptionSpec& spec, Handler handler) {
-  return core_->Subscribe(spec, std::move(handler));
+  return core_->Subscribe(0, spec, std::move(handler));
 }
+absl::StatusOr<SubscriptionId> DaemonClient::Resubscribe(SubscriptionId subscription,
+                                                         const SubscriptionSpec& spec, Handler handler) {
+  return core_->Subscribe(subscription, spec, std::move(handler));
+}
+PublishResult DaemonClient::PublishKept(const Event& event, bool resent) {
+  return core_->PublishKept(event, resent);
+}
+void DaemonClient::AwaitWindow(Duration timeout) { core_->AwaitWindow(timeout); }
 absl::Status DaemonClient::Unsubscribe(SubscriptionId subscription) {
   return core_->Unsubscribe(subscription);
 }

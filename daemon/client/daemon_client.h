@@ -6,6 +6,7 @@
 #define ROUTEBENCH_DAEMON_CLIENT_DAEMON_CLIENT_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -34,6 +35,14 @@ struct WireBytes {
   uint64_t received = 0;
 };
 
+// For ReconnectingClient. On the thread that reads: must not block. May be null.
+struct ConnectionHooks {
+  std::function<void()> on_end;  // the connection has ended; once
+  // The daemon releases what PublishKept has sent: `count` events from number `first`, from 1. Never without
+  // it.
+  std::function<void(uint64_t first, uint64_t count, bool by_all)> on_released;
+};
+
 // See EventRouter. A service belongs to the client that registered it; only this client subscribes for it.
 //
 // Publish is accepted once the event is in the connection's window (1 MiB of events that the daemon has not
@@ -50,7 +59,8 @@ class DaemonClient final : public EventRouter {
  public:
   // Blocks up to the connect timeout. Errors: those of transport::DialUnix; Unavailable and
   // FailedPrecondition with the daemon's reason when it refuses; DeadlineExceeded.
-  static absl::StatusOr<std::unique_ptr<DaemonClient>> Connect(DaemonClientOptions options);
+  static absl::StatusOr<std::unique_ptr<DaemonClient>> Connect(DaemonClientOptions options,
+                                                               ConnectionHooks hooks = {});
   ~DaemonClient() override;
 
   PublishResult Publish(const Event& event) override;
@@ -62,6 +72,15 @@ class DaemonClient final : public EventRouter {
   absl::StatusOr<RouterStatistics> Statistics() override;
   absl::Status Drain(Duration deadline) override;
   absl::Status Close(Duration deadline) override;
+
+  // For ReconnectingClient. Publish that does not wait, of an event that is kept until on_released names it;
+  // `resent`: it was published before, in another session. A client that calls it does not call Publish.
+  PublishResult PublishKept(const Event& event, bool resent);
+  // Waits until Publish may succeed, at most so long.
+  void AwaitWindow(Duration timeout);
+  // Subscribe, under the number that the subscription had in an earlier session.
+  absl::StatusOr<SubscriptionId> Resubscribe(SubscriptionId subscription, const SubscriptionSpec& spec,
+                                             Handler handler);
 
   // Thread-safe.
   WireBytes wire_bytes() const;

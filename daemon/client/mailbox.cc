@@ -51,6 +51,8 @@ void Mailbox::OnHanded(delivery::Parcel& parcel) {
 }
 
 void Mailbox::OnOutcome(const delivery::Parcel& parcel, Outcome outcome) {
+  // The client closes: the daemon holds it for the name until it comes back.
+  if (outcome == Outcome::kDroppedClosed && spec().guarantee == Guarantee::kAtLeastOnce) return;
   auto& wire_parcel = const_cast<WireParcel&>(static_cast<const WireParcel&>(parcel));
   bool report = false;
   {

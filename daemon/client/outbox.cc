@@ -28,7 +28,7 @@ Outbox::Outbox(transport::ByteChannel& channel, const OutboxOptions& options, co
       timers_(timers),
       want_writable_(std::move(want_writable)) {}
 
-PublishResult Outbox::Publish(const Event& event) {
+PublishResult Outbox::Publish(const Event& event, Duration timeout, uint8_t flags) {
   std::shared_ptr<char[]> body;
   uint32_t body_crc32c = 0;
   if (const size_t size = event.payload.encoded_size(); size >= FrameWriter::kReferenceBytes) {
@@ -39,9 +39,10 @@ PublishResult Outbox::Publish(const Event& event) {
   bool in_a_row = false;
   {
     MutexLock lock(mutex_);
-    if (!WindowIsOpen() && !publishing_ended_ && !AwaitWindow()) return PublishResult::kWouldBlock;
+    if (!WindowIsOpen() && !publishing_ended_ && !AwaitWindowLocked(timeout))
+      return PublishResult::kWouldBlock;
     if (publishing_ended_) return PublishResult::kClosed;
-    AppendEvent(event, std::move(body), body_crc32c);
+    AppendEvent(event, std::move(body), body_crc32c, flags);
     if (writing_) return PublishResult::kAccepted;
     writing_ = true;
     if (in_a_row = clock_.Now() - last_write_end_ < kInARow; !in_a_row) sending_.Swap(pending_);
@@ -54,17 +55,21 @@ PublishResult Outbox::Publish(const Event& event) {
   return PublishResult::kAccepted;
 }
 
-bool Outbox::AwaitWindow() {
-  if (options_.publish_timeout <= Duration::zero()) return false;
+void Outbox::AwaitWindow(Duration timeout) {
+  MutexLock lock(mutex_);
+  if (!WindowIsOpen() && !publishing_ended_) AwaitWindowLocked(timeout);
+}
+
+bool Outbox::AwaitWindowLocked(Duration timeout) {
+  if (timeout <= Duration::zero()) return false;
   const auto late = std::make_shared<bool>(false);
-  const TimerId timer =
-      timers_.Schedule(clock_.Now() + options_.publish_timeout, [weak = weak_from_this(), late] {
-        const auto self = weak.lock();
-        if (self == nullptr) return;
-        MutexLock lock(self->mutex_);
-        *late = true;
-        self->changed_.NotifyAll();
-      });
+  const TimerId timer = timers_.Schedule(clock_.Now() + timeout, [weak = weak_from_this(), late] {
+    const auto self = weak.lock();
+    if (self == nullptr) return;
+    MutexLock lock(self->mutex_);
+    *late = true;
+    self->changed_.NotifyAll();
+  });
   while (!WindowIsOpen() && !publishing_ended_ && !*late) changed_.Wait(mutex_);
   const bool open = WindowIsOpen() || publishing_ended_;
   mutex_.Unlock();
@@ -86,7 +91,8 @@ uint32_t Outbox::NumberOf(const Event& event) {
   return answer.number;
 }
 
-void Outbox::AppendEvent(const Event& event, std::shared_ptr<const char[]> body, uint32_t body_crc32c) {
+void Outbox::AppendEvent(const Event& event, std::shared_ptr<const char[]> body, uint32_t body_crc32c,
+                         uint8_t flags) {
   EncodedHeader header;
   header.event = event.header;
   header.typed = event.payload.is_typed();
@@ -95,8 +101,8 @@ void Outbox::AppendEvent(const Event& event, std::shared_ptr<const char[]> body,
   if (header.attributes_number == 0 && event.attributes != nullptr) {
     header.attributes_size = static_cast<uint32_t>(EncodedSize(*event.attributes));
   }
-  wire::Prefix prefix{wire::FrameType::kPublish};
-  if (options_.report_delivered) prefix.flags = wire::kReportDelivered;
+  wire::Prefix prefix{wire::FrameType::kPublish, flags};
+  if (options_.report_delivered) prefix.flags |= wire::kReportDelivered;
   const size_t head = sizeof prefix + kEncodedHeaderSize + header.attributes_size;
   char* out;
   if (body != nullptr) {

@@ -49,7 +49,11 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
 
   // Requires a valid event. kAccepted, kWouldBlock or kClosed. Blocks up to the publish timeout while the
   // window is used up.
-  PublishResult Publish(const Event& event);
+  PublishResult Publish(const Event& event) { return Publish(event, options_.publish_timeout, 0); }
+  // The same with another timeout, and with these flags in the frame's prefix as well.
+  PublishResult Publish(const Event& event, Duration timeout, uint8_t flags);
+  // Returns when the window is open, publishing has ended, or after the timeout.
+  void AwaitWindow(Duration timeout);
 
   // Appends frames by `append_to(FrameWriter&)`, to be sent by the next Flush. Nothing after Close.
   template <typename AppendTo>
@@ -72,12 +76,12 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   uint64_t bytes_sent() const { return bytes_sent_.load(std::memory_order_relaxed); }
 
  private:
-  bool AwaitWindow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool AwaitWindowLocked(Duration timeout) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool WindowIsOpen() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return sent_bytes_ - credited_bytes_ < options_.window_bytes;
   }
-  void AppendEvent(const Event& event, std::shared_ptr<const char[]> body, uint32_t body_crc32c)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AppendEvent(const Event& event, std::shared_ptr<const char[]> body, uint32_t body_crc32c,
+                   uint8_t flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t NumberOf(const Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Write();
 

@@ -28,6 +28,7 @@ inline constexpr uint32_t kProtocolVersion = 1;
 
 // Features both sides must name in their greeting to use them.
 inline constexpr uint64_t kInternedAttributes = 1;  // DefineAttributes, headers that name a set by number
+inline constexpr uint64_t kAtLeastOnce = 1 << 8;    // named subscriptions, kKept, Released
 inline constexpr uint64_t kFeatures = kInternedAttributes;
 
 enum class FrameType : uint8_t {
@@ -42,6 +43,7 @@ enum class FrameType : uint8_t {
   kEventOutcome = 9,      // broker -> client
   kProgressRequest = 10,  // broker -> client
   kProgressDone = 11,     // client -> broker
+  kReleased = 20,         // broker -> client
 };
 
 struct Prefix {
@@ -52,6 +54,10 @@ struct Prefix {
 
 // Prefix::flags of Publish and Deliver: its publisher wants to be told of its delivery.
 inline constexpr uint8_t kReportDelivered = 1;
+// Of Publish: its publisher keeps it until Released; and it may have been published before, in
+// another session, so that only at-least-once subscriptions get it.
+inline constexpr uint8_t kKept = 0x10;
+inline constexpr uint8_t kResent = 0x20;
 
 // A subscription's deliveries are numbered from 1 by their order on the wire.
 struct DeliverPrefix {
@@ -120,6 +126,16 @@ struct ProgressDone {
   uint32_t number = 0;
 };
 
+// The session's kept events number `first` to `first + count - 1` (from 1, by their order on the wire) need
+// not be kept any longer: every at-least-once subscription that matched has acknowledged them, or, with
+// kNotByAll, some have come to another outcome.
+inline constexpr uint8_t kNotByAll = 1;
+struct Released {
+  Prefix prefix{FrameType::kReleased};
+  uint32_t count = 0;
+  uint64_t first = 0;
+};
+
 static_assert(sizeof(Prefix) == 4);
 static_assert(sizeof(DeliverPrefix) == 16 && offsetof(DeliverPrefix, subscription) == 8);
 static_assert(sizeof(DefineAttributes) == 8);
@@ -128,6 +144,7 @@ static_assert(sizeof(Progress) == 24 && offsetof(Progress, handed) == 16);
 static_assert(sizeof(Acknowledged) == 24 && offsetof(Acknowledged, first) == 16);
 static_assert(sizeof(Settled) == 24 && offsetof(Settled, delivery) == 16);
 static_assert(sizeof(EventOutcome) == 40 && offsetof(EventOutcome, event) == 24);
+static_assert(sizeof(Released) == 16 && offsetof(Released, first) == 8);
 static_assert(sizeof(ProgressRequest) == 8 && sizeof(ProgressDone) == 8);
 
 // Of a control frame to the broker: a message of this size takes some hundred times as much when it is parsed.
