@@ -87,7 +87,7 @@ TEST(Forwarding, AllocatesNothingPerEvent) {
   constexpr int kEventsAtOnce = 100;
   testing::FakeTime time;
   EventStore store;
-  Exchange exchange(time, time);
+  Exchange exchange(RoutingOptions(), time, time);
   DirtyList host;
   const BrokerLimits limits;
   const wire::TimeDomain domain = wire::TimeDomain::OfThisProcess();
