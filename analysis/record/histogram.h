@@ -33,15 +33,14 @@ class Histogram {
 
   // Allocates nothing; about two nanoseconds (tests/bench/histogram_bench).
   void Record(int64_t nanos) {
-    if (nanos < 0) nanos = 0;
-    if (nanos > kHighest) [[unlikely]] {
-      nanos = kHighest;
-      ++above_range_;
-    }
-    ++counts_[BucketOf(nanos)];
+    if (static_cast<uint64_t>(nanos) > static_cast<uint64_t>(kHighest)) [[unlikely]]
+      nanos = IntoRange(nanos);
+    if (nanos < min_) [[unlikely]]
+      min_ = nanos;
+    if (nanos > max_) [[unlikely]]
+      max_ = nanos;
     sum_ += static_cast<uint64_t>(nanos);
-    if (nanos < min_) min_ = nanos;
-    if (nanos > max_) max_ = nanos;
+    ++counts_[BucketOf(nanos)];
   }
 
   void Merge(const Histogram& other);
@@ -73,10 +72,17 @@ class Histogram {
   static constexpr uint64_t kSubBuckets = uint64_t{1} << kSubBucketBits;
   static constexpr size_t kBuckets = (kHighestBits - kSubBucketBits + 1) * kSubBuckets;
 
+  int64_t IntoRange(int64_t nanos) {
+    if (nanos < 0) return 0;
+    ++above_range_;
+    return kHighest;
+  }
+
   // From the second octave on the first bits of a double are the bucket's number: its exponent counts
   // octaves, the first bits of its fraction the buckets of one. Values are exact as doubles.
   static size_t BucketOf(int64_t value) {
-    if (value < static_cast<int64_t>(kSubBuckets)) return static_cast<size_t>(value);
+    if (value < static_cast<int64_t>(kSubBuckets)) [[unlikely]]
+      return static_cast<size_t>(value);
     constexpr int kFractionBits = std::numeric_limits<double>::digits - 1;
     constexpr uint64_t kOffset = uint64_t{kExponentOfOne + kSubBucketBits - 1} << kSubBucketBits;
     return (std::bit_cast<uint64_t>(static_cast<double>(value)) >> (kFractionBits - kSubBucketBits)) -
