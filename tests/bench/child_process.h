@@ -22,7 +22,7 @@ class ChildProcess {
     _exit(0);
   }
   ~ChildProcess() {
-    kill(pid_, SIGKILL);
+    kill(pid_, SIGTERM);
     waitpid(pid_, nullptr, 0);
   }
   ChildProcess(const ChildProcess&) = delete;

@@ -14,12 +14,13 @@
 #include "tests/bench/limits/spsc_ring.h"
 #include "tests/bench/pinning.h"
 #include "tests/bench/ratio_reporter.h"
+#include "tests/bench/scale.h"
 
 namespace routebench::bench {
 namespace {
 
 constexpr size_t kBodyBytes = 512;
-constexpr uint64_t kEvents = 2'000'000;
+const uint64_t kEvents = EventsOr(2'000'000);
 constexpr size_t kCapacity = 16'384;
 
 uint64_t ReadWords(std::string_view body) {
@@ -115,7 +116,7 @@ void Coordinator(benchmark::State& state, EventKind kind, const Read& read) {
 }
 
 void Shape(benchmark::internal::Benchmark* it) {
-  it->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(5);
+  it->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(RepetitionsOr(5));
 }
 
 BENCHMARK(BareRing)->Apply(Shape);

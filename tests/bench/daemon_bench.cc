@@ -23,13 +23,22 @@
 #include "tests/bench/limits/relay.h"
 #include "tests/bench/pinning.h"
 #include "tests/bench/ratio_reporter.h"
+#include "tests/bench/scale.h"
 
 namespace routebench::bench {
 namespace {
 
 constexpr size_t kBodyBytes = 512;
-constexpr uint64_t kEvents = 1'000'000;
+const uint64_t kEvents = EventsOr(1'000'000);
 constexpr int kRoundTrips = 10'000;
+
+// The argument of every benchmark here.
+enum Placement : int64_t { kUnpinned, kMiddleApart, kOneProcessor };
+
+int CpuOfEnds(const benchmark::State& state) { return state.range(0) == kUnpinned ? -1 : 0; }
+int CpuOfMiddle(const benchmark::State& state) {
+  return state.range(0) == kMiddleApart ? 1 : CpuOfEnds(state);
+}
 
 struct Link {
   int near;
@@ -59,17 +68,16 @@ void ReportRoundTrips(benchmark::State& state, std::vector<int64_t>& nanos) {
 }
 
 void RelayOneWay(benchmark::State& state) {
-  const bool pinned = state.range(0) != 0;
   for (auto _ : state) {
     const Link in = MakeLink();
     const Link out = MakeLink();
     const ChildProcess relay([&] {
-      const Pinned pin(pinned ? 1 : -1);
+      const Pinned pin(CpuOfMiddle(state));
       RunRelay(in.far, out.far);
     });
     const TimePoint start = std::chrono::steady_clock::now();
     const ChildProcess publisher([&] {
-      const Pinned pin(pinned ? 0 : -1);
+      const Pinned pin(CpuOfEnds(state));
       FrameSocket socket(in.near);
       std::array<char, kBodyBytes> body;
       body.fill('x');
@@ -77,7 +85,7 @@ void RelayOneWay(benchmark::State& state) {
       socket.Flush();
       pause();
     });
-    const Pinned pin(pinned ? 0 : -1);
+    const Pinned pin(CpuOfEnds(state));
     FrameSocket socket(out.near);
     uint64_t sum = 0;
     for (uint64_t n = 0; n < kEvents; ++n) {
@@ -93,17 +101,16 @@ void RelayOneWay(benchmark::State& state) {
 }
 
 void RelayRoundTrip(benchmark::State& state) {
-  const bool pinned = state.range(0) != 0;
   std::vector<int64_t> nanos;
   for (auto _ : state) {
     const Link near = MakeLink();
     const Link far = MakeLink();
     const ChildProcess relay([&] {
-      const Pinned pin(pinned ? 1 : -1);
+      const Pinned pin(CpuOfMiddle(state));
       RunRelay(near.far, far.far);
     });
     const ChildProcess echo([&] {
-      const Pinned pin(pinned ? 0 : -1);
+      const Pinned pin(CpuOfEnds(state));
       FrameSocket socket(far.near);
       for (;;) {
         size_t size;
@@ -113,7 +120,7 @@ void RelayRoundTrip(benchmark::State& state) {
         socket.Flush();
       }
     });
-    const Pinned pin(pinned ? 0 : -1);
+    const Pinned pin(CpuOfEnds(state));
     FrameSocket socket(near.near);
     std::array<char, kBodyBytes> body;
     body.fill('x');
@@ -189,18 +196,17 @@ void SubscribeReader(EventRouter& router, const std::string& service, Category c
 // `kind`: plain bytes as the relay moves them, data from outside (one block of bytes in a typed body), or a
 // row with its changes (many small fields).
 void DaemonOneWay(benchmark::State& state, EventKind kind) {
-  const bool pinned = state.range(0) != 0;
   for (auto _ : state) {
     const SocketPlace place;
     const Link ready = MakeLink();
     const ChildProcess daemon([&] {
-      const Pinned pin(pinned ? 1 : -1);
+      const Pinned pin(CpuOfMiddle(state));
       ServeDaemon(place.path(), ready.far);
     });
     AwaitByte(ready.near);
     const Link go = MakeLink();
     const ChildProcess publisher([&] {
-      const Pinned pin(pinned ? 0 : -1);
+      const Pinned pin(CpuOfEnds(state));
       EventCorpus corpus(kind, kBodyBytes);
       const auto client = Connect(place.path(), 1);
       AwaitByte(go.far);
@@ -209,7 +215,7 @@ void DaemonOneWay(benchmark::State& state, EventKind kind) {
       }
       pause();
     });
-    const Pinned pin(pinned ? 0 : -1);
+    const Pinned pin(CpuOfEnds(state));
     const auto client = Connect(place.path(), 1);
     std::atomic<uint64_t> received{0};
     SubscribeReader(*client, "reader", CategoryOf(kind), [&](const Event&) {
@@ -224,20 +230,21 @@ void DaemonOneWay(benchmark::State& state, EventKind kind) {
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kEvents));
 }
 
-void DaemonRoundTrip(benchmark::State& state) {
-  const bool pinned = state.range(0) != 0;
+// With plain bytes as the relay moves them, or with a row to ask and a tool's answer.
+void DaemonRoundTrip(benchmark::State& state, bool typed) {
   std::vector<int64_t> nanos;
   for (auto _ : state) {
     const SocketPlace place;
     const Link ready = MakeLink();
     const ChildProcess daemon([&] {
-      const Pinned pin(pinned ? 1 : -1);
+      const Pinned pin(CpuOfMiddle(state));
       ServeDaemon(place.path(), ready.far);
     });
     AwaitByte(ready.near);
     const ChildProcess echo([&] {
-      const Pinned pin(pinned ? 0 : -1);
-      EventCorpus corpus(EventKind::kToolResponse, kBodyBytes);
+      const Pinned pin(CpuOfEnds(state));
+      EventCorpus corpus(EventKind::kToolResponse, typed ? EventKind::kToolResponse : EventKind::kCustom,
+                         kBodyBytes);
       const auto client = Connect(place.path(), 1);
       SubscribeReader(*client, "echo", Category::kDatabase,
                       [&](const Event&) { client->Publish(corpus.Next()); });
@@ -245,8 +252,9 @@ void DaemonRoundTrip(benchmark::State& state) {
       for (;;) pause();
     });
     AwaitByte(ready.near);
-    const Pinned pin(pinned ? 0 : -1);
-    EventCorpus corpus(EventKind::kRecordUpdated, kBodyBytes);
+    const Pinned pin(CpuOfEnds(state));
+    EventCorpus corpus(EventKind::kRecordUpdated, typed ? EventKind::kRecordUpdated : EventKind::kCustom,
+                       kBodyBytes);
     const auto client = Connect(place.path(), 1);
     std::atomic<int> answers{0};
     TimePoint sent;
@@ -271,31 +279,22 @@ void DaemonRoundTrip(benchmark::State& state) {
   ReportRoundTrips(state, nanos);
 }
 
-BENCHMARK(RelayOneWay)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
-BENCHMARK_CAPTURE(DaemonOneWay, bytes, EventKind::kCustom)
-    ->ArgName("pinned")
-    ->Arg(0)
-    ->Arg(1)
-    ->UseManualTime()
-    ->Iterations(1)
-    ->Repetitions(3);
-BENCHMARK_CAPTURE(DaemonOneWay, data, EventKind::kExternalData)
-    ->ArgName("pinned")
-    ->Arg(0)
-    ->Arg(1)
-    ->UseManualTime()
-    ->Iterations(1)
-    ->Repetitions(3);
-BENCHMARK_CAPTURE(DaemonOneWay, row, EventKind::kRecordUpdated)
-    ->ArgName("pinned")
-    ->Arg(0)
-    ->Arg(1)
-    ->UseManualTime()
-    ->Iterations(1)
-    ->Repetitions(3);
-BENCHMARK(RelayRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
+void Shape(benchmark::internal::Benchmark* it) {
+  it->ArgName("placement")->UseManualTime()->Iterations(1)->Repetitions(RepetitionsOr(3));
+}
+void OneWay(benchmark::internal::Benchmark* it) { Shape(it->Arg(kUnpinned)->Arg(kMiddleApart)); }
+// One at a time nothing runs at once: one processor is a place like others, and the quickest.
+void RoundTrip(benchmark::internal::Benchmark* it) {
+  Shape(it->Arg(kUnpinned)->Arg(kMiddleApart)->Arg(kOneProcessor));
+}
 
-BENCHMARK(DaemonRoundTrip)->ArgName("pinned")->Arg(0)->Arg(1)->UseManualTime()->Iterations(1)->Repetitions(3);
+BENCHMARK(RelayOneWay)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, bytes, EventKind::kCustom)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, data, EventKind::kExternalData)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, row, EventKind::kRecordUpdated)->Apply(OneWay);
+BENCHMARK(RelayRoundTrip)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, bytes, false)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, typed, true)->Apply(RoundTrip);
 
 }  // namespace
 }  // namespace routebench::bench
@@ -317,10 +316,15 @@ int main(int argc, char** argv) {
                                             .limit = "RelayOneWay/",
                                             .counter = "items_per_second",
                                             .bar = 0.4},
-                                           {.title = "daemon:unix, 512 B, round trip",
-                                            .ours = "DaemonRoundTrip/",
+                                           {.title = "daemon:unix, 512 plain bytes, round trip",
+                                            .ours = "DaemonRoundTrip/bytes",
                                             .limit = "RelayRoundTrip/",
                                             .counter = "p50_us",
                                             .higher_is_better = false,
-                                            .bar = 1.4}});
+                                            .bar = 1.4},
+                                           {.title = "daemon:unix, a row of 512 B and an answer, round trip",
+                                            .ours = "DaemonRoundTrip/typed",
+                                            .limit = "RelayRoundTrip/",
+                                            .counter = "p50_us",
+                                            .higher_is_better = false}});
 }

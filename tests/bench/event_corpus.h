@@ -16,7 +16,9 @@ namespace routebench::bench {
 // times (the time of the call, unless the caller knows one).
 class EventCorpus {
  public:
-  EventCorpus(EventKind kind, size_t body_bytes) : ids_(1) {
+  EventCorpus(EventKind kind, size_t body_bytes) : EventCorpus(kind, kind, body_bytes) {}
+  // With the bodies of another kind: those of kCustom are plain bytes, which any kind may have.
+  EventCorpus(EventKind kind, EventKind body_kind, size_t body_bytes) : ids_(1) {
     auto attributes = std::make_shared<Attributes>();
     attributes->source = {.id = "bench-1", .type = "benchmark", .instance = "1"};
     if (kind == EventKind::kCustom) attributes->custom_name = "bench.bytes";
@@ -24,7 +26,7 @@ class EventCorpus {
       Event& event = events_.emplace_back();
       event.header.kind = kind;
       event.attributes = attributes;
-      event.payload = SamplePayload(kind, body_bytes, seed).value();
+      event.payload = SamplePayload(body_kind, body_bytes, seed).value();
     }
   }
 
