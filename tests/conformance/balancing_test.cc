@@ -175,8 +175,8 @@ TEST_F(InFlightConformanceTest, R10_LeastConnectionsFollowsTheSpeedOfTheServices
   ASSERT_TRUE(fast.AwaitCount(11));
   ASSERT_TRUE(slow.AwaitCount(11));
   for (int round = 0; round < 100; ++round) {
-    Answer(fast, fast_answered, 10);
-    Answer(slow, slow_answered, 1);
+    ASSERT_NO_FATAL_FAILURE(Answer(fast, fast_answered, 10));
+    ASSERT_NO_FATAL_FAILURE(Answer(slow, slow_answered, 1));
     Publish(11);
   }
   ASSERT_TRUE(fast.Await([&](const auto& f) { return f.size() + slow.Items().size() == published_; }));
@@ -198,8 +198,8 @@ TEST_F(InFlightConformanceTest, R10_HealthBasedPrefersTheLowerLoad) {
   ASSERT_TRUE(large.AwaitCount(30));
   ASSERT_TRUE(small.AwaitCount(10));
   size_t large_answered = 0, small_answered = 0;
-  Answer(large, large_answered, 30);
-  Answer(small, small_answered, 10);
+  ASSERT_NO_FATAL_FAILURE(Answer(large, large_answered, 30));
+  ASSERT_NO_FATAL_FAILURE(Answer(small, small_answered, 10));
   MustDrain();
   EXPECT_EQ(large.Items().size(), 30);
 }
