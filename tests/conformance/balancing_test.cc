@@ -188,6 +188,29 @@ TEST_F(InFlightConformanceTest, R10_LeastConnectionsFollowsTheSpeedOfTheServices
   MustDrain();
 }
 
+// Also where nobody wants to be told of deliveries, and no other event follows that could bring the news.
+TEST_F(InFlightConformanceTest, R10_AnAnswerCountsAtOnce) {
+  options.routing.balancing = Balancing::kLeastConnections;
+  options.report_delivered = false;
+  const Answers a, b;
+  AddDeferring({.id = "a"}, a);
+  AddDeferring({.id = "b"}, b);
+  Publish(2);
+  ASSERT_TRUE(a.AwaitCount(1));
+  ASSERT_TRUE(b.AwaitCount(1));
+  Event event = NewEvent();
+  event.header.addressing = Addressing::kToGroup;
+  const auto picked = [&] {
+    const auto explanation = control().Explain(event);
+    return explanation.ok() ? explanation->picked : std::string();
+  };
+  EXPECT_EQ(picked(), "a");
+  EXPECT_TRUE(b.Items().front()->Acknowledge());
+  EXPECT_TRUE(AdvanceUntil([&] { return picked() == "b"; }));
+  EXPECT_TRUE(a.Items().front()->Acknowledge());
+  MustDrain();
+}
+
 // Relative to what each may have in hand.
 TEST_F(InFlightConformanceTest, R10_HealthBasedPrefersTheLowerLoad) {
   options.routing.balancing = Balancing::kHealthBased;
