@@ -13,11 +13,13 @@
 #include "coordinator/control_plane.h"
 #include "coordinator/parcel_pool.h"
 #include "coordinator/publisher_slots.h"
+#include "events/delivery/dead_letter_queue.h"
 #include "events/dispatch/service_gate.h"
 #include "events/dispatch/subscriber.h"
 #include "events/dispatch/thread_timers.h"
 #include "events/dispatch/worker_pool.h"
 #include "events/mutex.h"
+#include "events/routing/backoff.h"
 #include "events/routing/deduplication.h"
 #include "events/routing/table.h"
 #include "events/validation.h"
@@ -61,7 +63,7 @@ class QuietSignal {
 
 }  // namespace
 
-class DataCoordinator::Core final : public ControlPlane::Host {
+class DataCoordinator::Core final : public ControlPlane::Host, public DeadLetters {
  public:
   Core(RouterOptions options, const Clock& clock, Timers* timers, Handlers handlers)
       : options_(std::move(options)),
@@ -71,7 +73,8 @@ class DataCoordinator::Core final : public ControlPlane::Host {
         balancer_(options_.routing.balancing, options_.routing.balancing_seed),
         once_(options_.routing.deduplication.window == 0
                   ? nullptr
-                  : std::make_unique<Once>(options_.routing.deduplication)) {
+                  : std::make_unique<Once>(options_.routing.deduplication)),
+        letters_(options_.routing.dead_letters) {
     if (handlers == Handlers::kInPublisher) {
       executor_ = std::make_shared<dispatch::InlineExecutor>();
     } else {
@@ -83,7 +86,7 @@ class DataCoordinator::Core final : public ControlPlane::Host {
     control_ = std::make_unique<ControlPlane>(options_.routing, *this, executor_);
   }
 
-  ~Core() { delete snapshot_.load(); }
+  ~Core() override { delete snapshot_.load(); }
 
   PublishResult Publish(const Event& event);
   absl::Status Register(const ServiceSpec& service);
@@ -91,6 +94,10 @@ class DataCoordinator::Core final : public ControlPlane::Host {
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler);
   absl::Status Unsubscribe(SubscriptionId subscription);
   Control& control() { return *control_; }
+  absl::Status SetPaused(SubscriptionId subscription, bool paused);
+  absl::StatusOr<std::vector<DeadLetter>> List(uint64_t from, size_t most) override;
+  absl::Status Replay(uint64_t number) override;
+  absl::Status Discard(uint64_t number) override;
   RouterStatistics Statistics();
   absl::Status Drain(Duration deadline);
   absl::Status Close(Duration deadline);
@@ -122,6 +129,9 @@ class DataCoordinator::Core final : public ControlPlane::Host {
   routing::EventView ViewOf(const routing::Table& table, const Event& event) const;
   Targets Resolve(const routing::Table& table, const Event& event, Found& found);
   Place AwaitPlace(Receiver& receiver, TimePoint start);
+  ParcelPtr MakeAttempt(const TypedParcel& parcel, uint8_t attempt);
+  Subscriber::Retry RetryOrBury(const Receiver& receiver, const TypedParcel& parcel, Outcome reason);
+  std::shared_ptr<Receiver> FindReceiver(SubscriptionId subscription);
   void Report(const EventHeader& header, SubscriptionId subscription, Outcome outcome);
 
   template <typename Predicate>
@@ -165,6 +175,9 @@ class DataCoordinator::Core final : public ControlPlane::Host {
   };
   const std::unique_ptr<Once> once_;
 
+  Mutex letters_mutex_;
+  delivery::DeadLetterQueue letters_ ABSL_GUARDED_BY(letters_mutex_);
+
   const std::shared_ptr<QuietSignal> quiet_signal_ = std::make_shared<QuietSignal>();
   std::atomic<uint32_t> drainers_{0};
 
@@ -205,6 +218,9 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
     Decline();
     if (outcome == Outcome::kDelivered && !core_.options_.report_delivered) return;
     core_.Report(parcel.header(), id(), outcome);
+  }
+  Retry OnFailure(const delivery::Parcel& parcel, Outcome reason) override {
+    return core_.RetryOrBury(*this, static_cast<const TypedParcel&>(parcel), reason);
   }
   void OnQuiet() override {
     if (core_.drainers_.load() > 0) core_.quiet_signal_->Change();
@@ -377,6 +393,9 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const Subscripti
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered"));
   }
   const auto gate = gates_.find(spec.service);
+  if (spec.batch.most > 1 && gate != gates_.end()) {
+    return absl::InvalidArgumentError("a service that limits its concurrent events has no batches");
+  }
   receivers_.push_back(std::make_shared<Receiver>(
       dispatch::SubscriberOptions{++last_id_, spec, std::move(handler),
                                   gate == gates_.end() ? nullptr : gate->second},
@@ -409,6 +428,91 @@ absl::Status DataCoordinator::Core::Unsubscribe(SubscriptionId subscription) {
   ended.front()->End(Outcome::kDroppedUnsubscribed);
   ended.front()->AwaitHandlers();
   return absl::OkStatus();
+}
+
+std::shared_ptr<DataCoordinator::Core::Receiver> DataCoordinator::Core::FindReceiver(
+    SubscriptionId subscription) {
+  MutexLock lock(mutex_);
+  const auto found = std::find_if(receivers_.begin(), receivers_.end(),
+                                  [&](const auto& receiver) { return receiver->id() == subscription; });
+  return found == receivers_.end() ? nullptr : *found;
+}
+
+absl::Status DataCoordinator::Core::SetPaused(SubscriptionId subscription, bool paused) {
+  const auto receiver = FindReceiver(subscription);
+  if (receiver == nullptr) return absl::NotFoundError(absl::StrCat("no subscription ", subscription));
+  if (paused) {
+    receiver->Pause();
+  } else {
+    receiver->Resume();
+  }
+  return absl::OkStatus();
+}
+
+// The same event in a parcel of its own: others may share this one.
+ParcelPtr DataCoordinator::Core::MakeAttempt(const TypedParcel& parcel, uint8_t attempt) {
+  Event event = parcel.event();
+  event.header.attempt = attempt;
+  Claim claim(*slots_, snapshot_);
+  const boost::intrusive_ptr<TypedParcel> made = claim.slot().parcels().Get();
+  ParcelPool::Fill(*made, event);
+  return made;
+}
+
+Subscriber::Retry DataCoordinator::Core::RetryOrBury(const Receiver& receiver, const TypedParcel& parcel,
+                                                     Outcome reason) {
+  const EventHeader& header = parcel.header();
+  if (const auto delay = routing::DelayAfter(*receiver.spec().retry, header)) {
+    return {MakeAttempt(parcel, static_cast<uint8_t>(header.attempt + 1)), After(clock_.Now(), *delay)};
+  }
+  MutexLock lock(letters_mutex_);
+  letters_.Add({.parcel = MakeAttempt(parcel, header.attempt),
+                .bytes = parcel.event().payload.encoded_size(),
+                .subscription = receiver.id(),
+                .service = receiver.spec().service,
+                .reason = reason});
+  return {};
+}
+
+absl::StatusOr<std::vector<DeadLetter>> DataCoordinator::Core::List(uint64_t from, size_t most) {
+  std::vector<DeadLetter> list;
+  MutexLock lock(letters_mutex_);
+  for (const delivery::DeadLetterQueue::Letter& letter : letters_.letters()) {
+    if (list.size() == most) break;
+    if (letter.number < from) continue;
+    list.push_back({letter.number, static_cast<const TypedParcel&>(*letter.parcel).event(),
+                    letter.subscription, letter.service, letter.reason});
+  }
+  return list;
+}
+
+absl::Status DataCoordinator::Core::Replay(uint64_t number) {
+  ParcelPtr parcel;
+  SubscriptionId subscription;
+  {
+    MutexLock lock(letters_mutex_);
+    const auto* const letter = letters_.Find(number);
+    if (letter == nullptr) return absl::NotFoundError(absl::StrCat("no dead letter ", number));
+    parcel = letter->parcel;
+    subscription = letter->subscription;
+  }
+  const auto receiver = FindReceiver(subscription);
+  if (receiver == nullptr) {
+    return absl::NotFoundError(absl::StrCat("the subscription of dead letter ", number, " has ended"));
+  }
+  if (!receiver->Reserve()) {
+    return absl::ResourceExhaustedError(absl::StrCat("the subscription of dead letter ", number, " is full"));
+  }
+  receiver->OfferReserved(MakeAttempt(static_cast<const TypedParcel&>(*parcel), 1));
+  MutexLock lock(letters_mutex_);
+  letters_.Erase(number);
+  return absl::OkStatus();
+}
+
+absl::Status DataCoordinator::Core::Discard(uint64_t number) {
+  MutexLock lock(letters_mutex_);
+  return letters_.Erase(number) ? absl::OkStatus()
+                                : absl::NotFoundError(absl::StrCat("no dead letter ", number));
 }
 
 // No event is routed to them from now on. Returns them.
@@ -568,6 +672,13 @@ absl::Status DataCoordinator::Unsubscribe(SubscriptionId subscription) {
   return core_->Unsubscribe(subscription);
 }
 Control& DataCoordinator::control() { return core_->control(); }
+absl::Status DataCoordinator::Pause(SubscriptionId subscription) {
+  return core_->SetPaused(subscription, true);
+}
+absl::Status DataCoordinator::Resume(SubscriptionId subscription) {
+  return core_->SetPaused(subscription, false);
+}
+DeadLetters& DataCoordinator::dead_letters() { return *core_; }
 absl::StatusOr<RouterStatistics> DataCoordinator::Statistics() { return core_->Statistics(); }
 absl::Status DataCoordinator::Drain(Duration deadline) { return core_->Drain(deadline); }
 absl::Status DataCoordinator::Close(Duration deadline) { return core_->Close(deadline); }

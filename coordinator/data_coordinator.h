@@ -34,6 +34,9 @@ class DataCoordinator : public EventRouter {
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler) override;
   absl::Status Unsubscribe(SubscriptionId subscription) override;
   Control& control() override;
+  absl::Status Pause(SubscriptionId subscription) override;
+  absl::Status Resume(SubscriptionId subscription) override;
+  DeadLetters& dead_letters() override;
   absl::StatusOr<RouterStatistics> Statistics() override;
   absl::Status Drain(Duration deadline) override;
   absl::Status Close(Duration deadline) override;

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,6 +32,8 @@
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "events/backoff.h"
+#include "events/dead_letters.h"
 #include "events/event.h"
 #include "events/filter.h"
 #include "events/outcome.h"
@@ -40,19 +43,20 @@ namespace routebench {
 
 class Control;  // events/control.h
 
-// What a handler says of an event. kDeferred: the answer comes later through Delivery::Defer()'s
-// acknowledger.
-enum class Verdict : uint8_t { kAck, kReject, kDeferred };
+// What a handler says of an event. kReject: it does not want it, now or later. kDeferred: the answer comes
+// later through Delivery::Defer()'s acknowledger. kRetry: it failed; see SubscriptionSpec::retry.
+enum class Verdict : uint8_t { kAck, kReject, kDeferred, kRetry };
 
 // Answers for one event after its handler has returned. Copyable; the first answer counts, later ones are
 // ignored and return false. Thread-safe. An acknowledger that is destroyed unanswered (its last copy) answers
 // kReject. May outlive the router; then answering does nothing.
 class Acknowledger {
  public:
-  using Answer = absl::AnyInvocable<void(Verdict)>;  // called at most once, with kAck or kReject
+  using Answer = absl::AnyInvocable<void(Verdict)>;  // called at most once; not with kDeferred
   explicit Acknowledger(Answer answer);
   bool Acknowledge() { return Settle(Verdict::kAck); }
   bool Reject() { return Settle(Verdict::kReject); }
+  bool Retry() { return Settle(Verdict::kRetry); }
 
  private:
   class State;
@@ -67,6 +71,9 @@ class Delivery {
   virtual const Event& event() const = 0;
   // Call at most once, then return kDeferred.
   virtual Acknowledger Defer() = 0;
+  // How many events of its batch follow (SubscriptionSpec::batch): 0 is the time to work on them together.
+  // They may not come where the subscription ends.
+  virtual size_t following() const = 0;
 };
 
 // Runs on one of the router's threads. A handler that throws has answered kReject (R21). One subscription's
@@ -107,6 +114,14 @@ enum class QueueOrder : uint8_t {
 // both are the same.
 enum class Guarantee : uint8_t { kAtMostOnce, kAtLeastOnce };
 
+// Events wait until there are `most` of them or the first has waited for `interval`; then the handler gets
+// them one after another (R17). With `most` above 1: no further concurrency, not drop-oldest, and not in a
+// service that limits its concurrent events.
+struct BatchOptions {
+  size_t most = 1;  // at most the subscription's capacity
+  Duration interval{};
+};
+
 struct SubscriptionSpec {
   std::string service;          // a registered service's id
   std::vector<Filter> filters;  // alternatives; empty: everything
@@ -123,6 +138,17 @@ struct SubscriptionSpec {
   // Unsubscribe or Deregister, or the lease is over.
   std::string name;
   Duration lease = std::chrono::hours(1);  // how long the name waits for its subscriber; positive
+  bool paused = false;                     // it starts so, and handles nothing until Resume
+  BatchOptions batch;
+  // From the call of the handler to its answer; zero: for ever. An event that takes longer has failed, and
+  // its late answer is ignored. A handler that runs is not interrupted: the next event waits until it
+  // returns.
+  Duration delivery_timeout{};
+  // A delivery that failed (Verdict::kRetry, the timeout) is tried again after a while, with the attempt
+  // counted in the event's header; after the last of its max_attempts it is a dead letter (R13). In between
+  // it takes a place of the capacity, and later events may overtake it. Without: kRetry is like kReject, and
+  // the timeout ends as kTimedOut.
+  std::optional<BackoffOptions> retry;
 };
 
 using SubscriptionId = uint64_t;  // unique in its router, never reused
@@ -196,6 +222,14 @@ class EventRouter {
   // once, and no later call happens. Waiting events end as kDroppedUnsubscribed.
   // Two handlers that end each other's subscription at the same time wait for each other for ever: do not.
   virtual absl::Status Unsubscribe(SubscriptionId subscription) = 0;
+  // After the return no handler of this subscription runs until Resume (R17); its capacity fills meanwhile.
+  // From inside that very handler it returns at once, and what this thread has taken together with the event
+  // (at most a batch, or 64) still comes.
+  virtual absl::Status Pause(SubscriptionId subscription) = 0;
+  virtual absl::Status Resume(SubscriptionId subscription) = 0;
+
+  // Of the party that routes: for a daemon's client those of all clients.
+  virtual DeadLetters& dead_letters() = 0;
 
   // Rules, health, discovery, explanation. Lives as long as the router.
   virtual Control& control() = 0;

@@ -17,9 +17,16 @@ struct DeduplicationOptions {
   Duration max_age = std::chrono::minutes(10);
 };
 
+// Where there is no room for one more dead letter (R13), the oldest are forgotten.
+struct DeadLetterOptions {
+  size_t most = 1024;
+  size_t most_bytes = size_t{64} << 20;  // encoded bodies; the newest is kept in any case
+};
+
 // Every feature is off by default, and costs nothing then.
 struct RoutingOptions {
   DeduplicationOptions deduplication;
+  DeadLetterOptions dead_letters;
   // Of events to a group.
   Balancing balancing = Balancing::kRoundRobin;
   uint64_t balancing_seed = 1;  // kWeightedRandom: equal seeds, equal choices
@@ -30,7 +37,7 @@ struct RoutingOptions {
   size_t max_text = size_t{4} << 20;  // of all services and rules together, in bytes
 };
 
-// InvalidArgument: a window above 2^30, or an age that is not positive.
+// InvalidArgument: a window above 2^30, an age that is not positive, or no room for dead letters.
 absl::Status Validate(const RoutingOptions& options);
 
 }  // namespace routebench

@@ -101,6 +101,28 @@ absl::Status Validate(const Rule& rule) {
   return absl::InvalidArgumentError(absl::StrCat("a rule has at most ", kMaxSpecText, " bytes of text"));
 }
 
+namespace {
+
+absl::Status Validate(const BatchOptions& batch, const SubscriptionSpec& spec) {
+  if (batch.most == 0 || batch.most > spec.capacity) {
+    return absl::InvalidArgumentError("a batch has at least 1 event and at most the subscription's capacity");
+  }
+  if (batch.most == 1) return absl::OkStatus();
+  if (batch.interval <= Duration::zero()) {
+    return absl::InvalidArgumentError("a batch's interval is positive");
+  }
+  if (spec.concurrency > 1) {
+    return absl::InvalidArgumentError("a batched subscription runs one handler at a time");
+  }
+  if (spec.full_policy == FullPolicy::kDropOldest) {
+    return absl::InvalidArgumentError(
+        "a batched subscription cannot drop its oldest: they may be handed out");
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
 absl::Status Validate(const SubscriptionSpec& spec) {
   if (spec.capacity == 0) return absl::InvalidArgumentError("a subscription's capacity is at least 1");
   if (spec.concurrency == 0 || spec.concurrency > 1024) {
@@ -116,12 +138,34 @@ absl::Status Validate(const SubscriptionSpec& spec) {
     return absl::InvalidArgumentError("an at-least-once subscription has a name of 1 to 255 bytes");
   }
   if (spec.lease <= Duration::zero()) return absl::InvalidArgumentError("a lease is positive");
+  if (spec.delivery_timeout < Duration::zero()) {
+    return absl::InvalidArgumentError("a delivery timeout is not negative");
+  }
+  if (absl::Status status = Validate(spec.batch, spec); !status.ok()) return status;
+  if (spec.retry.has_value()) return Validate(*spec.retry);
+  return absl::OkStatus();
+}
+
+absl::Status Validate(const BackoffOptions& options) {
+  if (options.initial < Duration::zero() || options.maximum < options.initial) {
+    return absl::InvalidArgumentError(
+        "a backoff's initial delay is not negative, and its maximum not below that");
+  }
+  if (!(options.multiplier >= 1) || std::isinf(options.multiplier)) {
+    return absl::InvalidArgumentError("a backoff's multiplier is at least 1");
+  }
+  if (!(options.jitter >= 0 && options.jitter <= 1)) {
+    return absl::InvalidArgumentError("a backoff's jitter is between 0 and 1");
+  }
   return absl::OkStatus();
 }
 
 absl::Status Validate(const RoutingOptions& options) {
   if (options.deduplication.window > size_t{1} << 30) {
     return absl::InvalidArgumentError("a deduplication window holds at most 2^30 ids");
+  }
+  if (options.dead_letters.most == 0) {
+    return absl::InvalidArgumentError("there is room for at least one dead letter");
   }
   if (options.deduplication.max_age <= Duration::zero()) {
     return absl::InvalidArgumentError("a deduplication window's age is positive");

@@ -36,6 +36,10 @@ absl::StatusOr<SubscriptionId> NullRouter::Subscribe(const SubscriptionSpec&, Ha
 
 absl::Status NullRouter::Unsubscribe(SubscriptionId) { return absl::OkStatus(); }
 
+absl::Status NullRouter::Pause(SubscriptionId) { return absl::OkStatus(); }
+absl::Status NullRouter::Resume(SubscriptionId) { return absl::OkStatus(); }
+DeadLetters& NullRouter::dead_letters() { return dead_letters_; }
+
 absl::StatusOr<RouterStatistics> NullRouter::Statistics() {
   RouterStatistics statistics;
   uint64_t& accepted = statistics.answers[static_cast<size_t>(PublishResult::kAccepted)];

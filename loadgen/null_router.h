@@ -27,6 +27,16 @@ class NullControl final : public Control {
   absl::StatusOr<Explanation> Explain(const Event& event) override;
 };
 
+// There are none.
+class NullDeadLetters final : public DeadLetters {
+ public:
+  absl::StatusOr<std::vector<DeadLetter>> List(uint64_t, size_t) override {
+    return std::vector<DeadLetter>();
+  }
+  absl::Status Replay(uint64_t) override { return absl::NotFoundError("no dead letters here"); }
+  absl::Status Discard(uint64_t) override { return absl::NotFoundError("no dead letters here"); }
+};
+
 // See EventRouter. Publish costs one uncontended increment and never blocks; subscriptions are accepted and
 // never get anything; every event ends as kUnrouted at once.
 class NullRouter final : public EventRouter {
@@ -37,6 +47,9 @@ class NullRouter final : public EventRouter {
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler) override;
   absl::Status Unsubscribe(SubscriptionId subscription) override;
   Control& control() override { return control_; }
+  absl::Status Pause(SubscriptionId subscription) override;
+  absl::Status Resume(SubscriptionId subscription) override;
+  DeadLetters& dead_letters() override;
   absl::StatusOr<RouterStatistics> Statistics() override;
   absl::Status Drain(Duration deadline) override;
   absl::Status Close(Duration deadline) override;
@@ -51,6 +64,7 @@ class NullRouter final : public EventRouter {
   NullControl control_;
   std::atomic<SubscriptionId> last_subscription_{0};
   std::atomic<bool> closed_{false};
+  NullDeadLetters dead_letters_;
 };
 
 }  // namespace routebench::loadgen

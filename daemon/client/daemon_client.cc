@@ -56,13 +56,34 @@ absl::Status NoAtLeastOnce() {
   return absl::FailedPreconditionError("the daemon does not know at-least-once subscriptions");
 }
 
+void Store(const BackoffOptions& backoff, wire::Backoff* message) {
+  message->set_initial_nanos(backoff.initial.count());
+  message->set_multiplier(backoff.multiplier);
+  message->set_maximum_nanos(backoff.maximum.count());
+  message->set_jitter(backoff.jitter);
+}
+
+// False: not one of ours.
+bool DecodeEvent(std::string_view data, Event* event) {
+  wire::EventView view;
+  auto attributes = std::make_shared<Attributes>();
+  if (!wire::ParseEvent(data, &view) || view.header.attributes_number != 0 ||
+      !DecodeAttributes(view.attributes, attributes.get()) || Crc32c(view.body) != view.header.body_crc32c ||
+      !BodyDecoder().Decode(view.header, view.body, &event->payload)) {
+    return false;
+  }
+  event->header = view.header.event;
+  event->attributes = std::move(attributes);
+  return true;
+}
+
 }  // namespace
 
-class DaemonClient::Core : public std::enable_shared_from_this<Core> {
+class DaemonClient::Core final : public DeadLetters, public std::enable_shared_from_this<Core> {
  public:
   Core(DaemonClientOptions options, ConnectionHooks hooks, std::unique_ptr<transport::ByteChannel> channel,
        std::unique_ptr<FrameReader> reader, const wire::Welcome& welcome);
-  ~Core();
+  ~Core() override;
 
   void Start(const std::shared_ptr<WorkerPool>& pool);
 
@@ -75,6 +96,10 @@ class DaemonClient::Core : public std::enable_shared_from_this<Core> {
                                            Handler handler);
   absl::Status Unsubscribe(SubscriptionId subscription);
   Control& control() { return control_; }
+  absl::Status SetPaused(SubscriptionId subscription, bool paused);
+  absl::StatusOr<std::vector<DeadLetter>> List(uint64_t from, size_t most) override;
+  absl::Status Replay(uint64_t number) override;
+  absl::Status Discard(uint64_t number) override;
   absl::StatusOr<RouterStatistics> Statistics();
   absl::Status Drain(Duration deadline, bool deliveries);
   absl::Status Close(Duration deadline, WorkerPool& pool);
@@ -458,6 +483,9 @@ absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(SubscriptionId resu
     MutexLock lock(mutex_);
     if (const auto service = services_.find(spec.service); service != services_.end()) gate = service->second;
   }
+  if (spec.batch.most > 1 && gate != nullptr) {
+    return absl::InvalidArgumentError("a service that limits its concurrent events has no batches");
+  }
   wire::ClientControl control;
   wire::Subscribe* const message = control.mutable_subscribe();
   message->set_service(spec.service);
@@ -470,6 +498,7 @@ absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(SubscriptionId resu
   message->set_name(spec.name);
   message->set_lease_nanos(spec.lease.count());
   message->set_resumed(resumed);
+  if (spec.retry.has_value()) Store(*spec.retry, message->mutable_retry());
   const auto reply = Call(control, [&](const wire::Reply& answer) {
     AddMailbox(answer.subscription(), spec, std::move(handler), std::move(gate), answer.report_at_once());
   });
@@ -529,6 +558,54 @@ absl::Status DaemonClient::Core::Unsubscribe(SubscriptionId subscription) {
   mailbox->AwaitHandlers();
   mailbox->Report();  // the reader has forgotten it: nobody else would
   return reply.status();
+}
+
+absl::Status DaemonClient::Core::SetPaused(SubscriptionId subscription, bool paused) {
+  std::shared_ptr<Mailbox> mailbox;
+  {
+    MutexLock lock(mutex_);
+    const auto it = living_.find(subscription);
+    if (it == living_.end()) return absl::NotFoundError(absl::StrCat("no subscription ", subscription));
+    mailbox = it->second;
+  }
+  if (paused) {
+    mailbox->Pause();
+  } else {
+    mailbox->Resume();
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<DeadLetter>> DaemonClient::Core::List(uint64_t from, size_t most) {
+  wire::ClientControl control;
+  control.mutable_list_dead_letters()->set_from(from);
+  control.mutable_list_dead_letters()->set_most(most);
+  const auto reply = Call(control);
+  if (!reply.ok()) return reply.status();
+  std::vector<DeadLetter> letters;
+  for (const wire::DeadLetter& entry : reply->dead_letters()) {
+    DeadLetter& letter = letters.emplace_back();
+    letter.number = entry.number();
+    letter.subscription = entry.subscription();
+    letter.service = entry.service();
+    if (!DecodeEvent(entry.event(), &letter.event) || entry.reason() >= kOutcomeCount) {
+      return absl::DataLossError(absl::StrCat("dead letter ", entry.number(), " is damaged"));
+    }
+    letter.reason = static_cast<Outcome>(entry.reason());
+  }
+  return letters;
+}
+
+absl::Status DaemonClient::Core::Replay(uint64_t number) {
+  wire::ClientControl control;
+  control.mutable_replay_dead_letter()->set_number(number);
+  return Call(control).status();
+}
+
+absl::Status DaemonClient::Core::Discard(uint64_t number) {
+  wire::ClientControl control;
+  control.mutable_discard_dead_letter()->set_number(number);
+  return Call(control).status();
 }
 
 absl::StatusOr<RouterStatistics> DaemonClient::Core::Statistics() {
@@ -630,6 +707,11 @@ absl::Status DaemonClient::Unsubscribe(SubscriptionId subscription) {
   return core_->Unsubscribe(subscription);
 }
 Control& DaemonClient::control() { return core_->control(); }
+absl::Status DaemonClient::Pause(SubscriptionId subscription) { return core_->SetPaused(subscription, true); }
+absl::Status DaemonClient::Resume(SubscriptionId subscription) {
+  return core_->SetPaused(subscription, false);
+}
+DeadLetters& DaemonClient::dead_letters() { return *core_; }
 absl::StatusOr<RouterStatistics> DaemonClient::Statistics() { return core_->Statistics(); }
 absl::Status DaemonClient::Drain(Duration deadline) { return core_->Drain(deadline, false); }
 absl::Status DaemonClient::Close(Duration deadline) { return core_->Close(deadline, *pool_); }

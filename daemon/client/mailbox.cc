@@ -72,6 +72,11 @@ void Mailbox::OnOutcome(const delivery::Parcel& parcel, Outcome outcome) {
   if (report) Report();
 }
 
+// The broker tries again, or buries it.
+Mailbox::Retry Mailbox::OnFailure(const delivery::Parcel& /*parcel*/, Outcome reason) {
+  return {.outcome = reason == Outcome::kTimedOut ? reason : Outcome::kDeadLettered};
+}
+
 void Mailbox::OnQuiet() {
   if (context_.report_at_once || context_.eager->load()) {
     Report();

@@ -51,6 +51,7 @@ class Mailbox final : public dispatch::Subscriber {
   const Event* Prepare(delivery::Parcel& parcel, size_t lane) override;
   void OnHanded(delivery::Parcel& parcel) override;
   void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) override;
+  Retry OnFailure(const delivery::Parcel& parcel, Outcome reason) override;
   void OnQuiet() override;
 
  private:

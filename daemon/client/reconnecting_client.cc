@@ -15,6 +15,7 @@
 #include "daemon/client/returning_subscription.h"
 #include "events/event_id.h"
 #include "events/mutex.h"
+#include "events/routing/backoff.h"
 #include "events/validation.h"
 
 namespace routebench {
@@ -37,7 +38,7 @@ TimePoint RealNow() { return std::chrono::steady_clock::now(); }
 
 // One thread connects, registers what was registered, and sends what is kept; once it has caught up,
 // publishers send for themselves.
-class ReconnectingClient::Core : public std::enable_shared_from_this<Core> {
+class ReconnectingClient::Core final : public DeadLetters, public std::enable_shared_from_this<Core> {
  public:
   explicit Core(ReconnectingClientOptions options)
       : options_(std::move(options)), keeper_(options_.keep), random_(RandomSeed()) {}
@@ -49,6 +50,10 @@ class ReconnectingClient::Core : public std::enable_shared_from_this<Core> {
   absl::Status Deregister(const std::string& service);
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler);
   absl::Status Unsubscribe(SubscriptionId id);
+  absl::Status SetPaused(SubscriptionId id, bool paused);
+  absl::StatusOr<std::vector<DeadLetter>> List(uint64_t from, size_t most) override;
+  absl::Status Replay(uint64_t number) override;
+  absl::Status Discard(uint64_t number) override;
   absl::StatusOr<RouterStatistics> Statistics();
   absl::Status Drain(Duration deadline);
   absl::Status Close(Duration deadline);
@@ -103,6 +108,7 @@ class ReconnectingClient::Core : public std::enable_shared_from_this<Core> {
   struct Entry {
     std::shared_ptr<ReturningSubscription> subscription;
     uint64_t connection;  // that it was brought to
+    bool paused;
   };
   absl::btree_map<SubscriptionId, Entry> subscriptions_ ABSL_GUARDED_BY(mutex_);
   uint64_t random_;  // the thread's
@@ -314,16 +320,18 @@ absl::Status ReconnectingClient::Core::Restore(DaemonClient& client, uint64_t co
 
 // The subscriptions that are not there yet and whose handlers have returned.
 absl::Status ReconnectingClient::Core::BringBack(DaemonClient& client, uint64_t connection) {
-  std::vector<std::pair<SubscriptionId, std::shared_ptr<ReturningSubscription>>> missing;
+  std::vector<std::pair<SubscriptionId, Entry>> missing;
   {
     MutexLock lock(mutex_);
     for (const auto& [id, entry] : subscriptions_) {
-      if (entry.connection != connection) missing.emplace_back(id, entry.subscription);
+      if (entry.connection != connection) missing.emplace_back(id, entry);
     }
   }
-  for (const auto& [id, subscription] : missing) {
-    if (!subscription->StartConnection(connection)) continue;
-    const auto resumed = client.Resubscribe(id, subscription->spec(), subscription->HandlerFor(connection));
+  for (const auto& [id, known] : missing) {
+    if (!known.subscription->StartConnection(connection)) continue;
+    SubscriptionSpec spec = known.subscription->spec();
+    spec.paused = known.paused;
+    const auto resumed = client.Resubscribe(id, spec, known.subscription->HandlerFor(connection));
     if (!resumed.ok()) return resumed.status();
     MutexLock lock(mutex_);
     const auto entry = subscriptions_.find(id);
@@ -444,7 +452,7 @@ absl::StatusOr<SubscriptionId> ReconnectingClient::Core::Subscribe(const Subscri
   const auto id = client->Subscribe(spec, subscription->HandlerFor(connection));
   if (!id.ok()) return id.status();
   MutexLock lock(mutex_);
-  subscriptions_[*id] = {subscription, connection};
+  subscriptions_[*id] = {subscription, connection, spec.paused};
   if (client == client_) return *id;
   // Its connection has ended meanwhile, and the next one may have been restored without it.
   subscription->EndConnection();
@@ -468,6 +476,40 @@ absl::Status ReconnectingClient::Core::Unsubscribe(SubscriptionId id) {
   subscription->End();
   subscription->AwaitHandlers();
   return status;
+}
+
+absl::Status ReconnectingClient::Core::SetPaused(SubscriptionId id, bool paused) {
+  while (true) {
+    ClientPtr client;
+    {
+      MutexLock lock(mutex_);
+      const auto found = subscriptions_.find(id);
+      if (found == subscriptions_.end()) return absl::NotFoundError(absl::StrCat("no subscription ", id));
+      if (client_ == nullptr) return Away();
+      found->second.paused = paused;
+      client = client_;
+    }
+    const absl::Status status = paused ? client->Pause(id) : client->Resume(id);
+    MutexLock lock(mutex_);
+    if (client == client_ || client_ == nullptr) return status;
+    // The next connection may have been restored without it.
+  }
+}
+
+absl::StatusOr<std::vector<DeadLetter>> ReconnectingClient::Core::List(uint64_t from, size_t most) {
+  const ClientPtr client = this->client();
+  if (client == nullptr) return Away();
+  return client->dead_letters().List(from, most);
+}
+
+absl::Status ReconnectingClient::Core::Replay(uint64_t number) {
+  const ClientPtr client = this->client();
+  return client == nullptr ? Away() : client->dead_letters().Replay(number);
+}
+
+absl::Status ReconnectingClient::Core::Discard(uint64_t number) {
+  const ClientPtr client = this->client();
+  return client == nullptr ? Away() : client->dead_letters().Discard(number);
 }
 
 absl::StatusOr<RouterStatistics> ReconnectingClient::Core::Statistics() {
@@ -542,7 +584,7 @@ ReconnectingStatistics ReconnectingClient::Core::statistics() const {
 
 absl::StatusOr<std::unique_ptr<ReconnectingClient>> ReconnectingClient::Connect(
     ReconnectingClientOptions options) {
-  if (absl::Status status = routing::Validate(options.backoff); !status.ok()) return status;
+  if (absl::Status status = Validate(options.backoff); !status.ok()) return status;
   if (options.keep.events == 0 || options.redelivery_window == 0) {
     return absl::InvalidArgumentError("a reconnecting client keeps and recognises at least one event");
   }
@@ -563,6 +605,13 @@ absl::StatusOr<SubscriptionId> ReconnectingClient::Subscribe(const SubscriptionS
 absl::Status ReconnectingClient::Unsubscribe(SubscriptionId subscription) {
   return core_->Unsubscribe(subscription);
 }
+absl::Status ReconnectingClient::Pause(SubscriptionId subscription) {
+  return core_->SetPaused(subscription, true);
+}
+absl::Status ReconnectingClient::Resume(SubscriptionId subscription) {
+  return core_->SetPaused(subscription, false);
+}
+DeadLetters& ReconnectingClient::dead_letters() { return *core_; }
 absl::StatusOr<RouterStatistics> ReconnectingClient::Statistics() { return core_->Statistics(); }
 absl::Status ReconnectingClient::Drain(Duration deadline) { return core_->Drain(deadline); }
 absl::Status ReconnectingClient::Close(Duration deadline) { return core_->Close(deadline); }

@@ -14,8 +14,8 @@
 
 #include "daemon/client/daemon_client.h"
 #include "daemon/client/keeper.h"
+#include "events/backoff.h"
 #include "events/router.h"
-#include "events/routing/backoff.h"
 
 namespace routebench {
 
@@ -29,8 +29,8 @@ struct ReconnectingClientOptions {
   daemon::KeepLimits keep;
   ReleaseSink release_sink;  // may be null
   // Between two attempts to connect; the first follows at once.
-  routing::BackoffOptions backoff = {.initial = std::chrono::milliseconds(5),
-                                     .maximum = std::chrono::milliseconds(500)};
+  BackoffOptions backoff = {.initial = std::chrono::milliseconds(5),
+                            .maximum = std::chrono::milliseconds(500)};
   // How long it tries; then it is closed, and what it keeps is kLostWithPeer.
   Duration reconnect_for = Duration::max();
   // Events answered last that an at-least-once subscription recognises. The sum of what its publishers keep
@@ -72,6 +72,9 @@ class ReconnectingClient final : public EventRouter {
   absl::Status Deregister(const std::string& service) override;
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec& spec, Handler handler) override;
   absl::Status Unsubscribe(SubscriptionId subscription) override;
+  absl::Status Pause(SubscriptionId subscription) override;
+  absl::Status Resume(SubscriptionId subscription) override;
+  DeadLetters& dead_letters() override;
   absl::StatusOr<RouterStatistics> Statistics() override;
   absl::Status Drain(Duration deadline) override;
   absl::Status Close(Duration deadline) override;

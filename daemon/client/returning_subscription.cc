@@ -11,6 +11,8 @@ thread_local const ReturningSubscription* running_here = nullptr;
 void Settle(Acknowledger& acknowledger, Verdict verdict) {
   if (verdict == Verdict::kAck) {
     acknowledger.Acknowledge();
+  } else if (verdict == Verdict::kRetry) {
+    acknowledger.Retry();
   } else {
     acknowledger.Reject();
   }
@@ -25,6 +27,7 @@ class ReturningSubscription::Handing final : public Delivery {
       : subscription_(std::move(subscription)), delivery_(delivery) {}
 
   const Event& event() const override { return delivery_.event(); }
+  size_t following() const override { return delivery_.following(); }
 
   Acknowledger Defer() override {
     const EventHeader& header = event().header;

@@ -31,6 +31,12 @@ EventParcelPtr EventStore::Make(const wire::EventView& view, AttributeSetPtr att
   return EventParcelPtr(parcel);
 }
 
+EventParcelPtr EventStore::MakeAttempt(const EventParcel& parcel, uint8_t attempt) {
+  wire::EventView view{parcel.encoded(), parcel.inline_attributes(), parcel.body()};
+  view.header.event.attempt = attempt;
+  return Make(view, parcel.attributes(), parcel.origin(), parcel.report_delivered(), parcel.frame_bytes());
+}
+
 AttributeSetPtr EventStore::Intern(std::string_view encoded) {
   if (const auto known = sets_.find(encoded); known != sets_.end()) return known->second;
   Attributes attributes;

@@ -45,6 +45,7 @@ class EventParcel final : public delivery::Parcel {
   bool report_delivered() const { return report_delivered_; }
   uint32_t frame_bytes() const { return frame_bytes_; }  // of the frame it came in
 
+  EventStore& home() const { return home_; }
   const AttributeSetPtr& attributes() const { return attributes_; }  // null: inline, or none
   std::string_view inline_attributes() const { return {bytes(), encoded_.attributes_size}; }
   std::string_view body() const { return {bytes() + encoded_.attributes_size, encoded_.body_size}; }
@@ -72,6 +73,8 @@ class EventStore {
   // Copies what `view` shows.
   EventParcelPtr Make(const wire::EventView& view, AttributeSetPtr attributes, uint32_t origin,
                       bool report_delivered, size_t frame_bytes);
+  // The same event with another attempt in its header. (It is the rare case: the bytes are copied.)
+  EventParcelPtr MakeAttempt(const EventParcel& parcel, uint8_t attempt);
   // The set with this encoding, one object for all who ask. Null: not an attributes block.
   AttributeSetPtr Intern(std::string_view encoded);
 

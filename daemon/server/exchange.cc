@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "events/routing/backoff.h"
 #include "events/validation.h"
 
 namespace routebench::daemon {
@@ -61,6 +62,7 @@ Subscription::Subscription(SubscriptionId number, Peer& peer, const Subscription
       routed(std::move(route)),
       counts_in_flight(counts),
       block_deadline(spec.block_deadline),
+      retry(spec.retry),
       queue({.capacity = spec.capacity, .full_policy = spec.full_policy, .order = spec.order}) {}
 
 Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers)
@@ -68,7 +70,8 @@ Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& ti
       timers_(timers),
       directory_(options),
       max_watches_(options.max_watches),
-      balancer_(options.balancing, options.balancing_seed) {
+      balancer_(options.balancing, options.balancing_seed),
+      dead_letters_(options.dead_letters) {
   const DeduplicationOptions& deduplication = options.deduplication;
   if (deduplication.window > 0) duplicates_.emplace(deduplication.window, deduplication.max_age);
 }
@@ -170,6 +173,7 @@ absl::Status Exchange::Unsubscribe(Peer& owner, SubscriptionId id, Outcome outco
 
 void Exchange::End(Subscription& subscription, Outcome outcome) {
   std::vector<ParcelPtr> rest;
+  subscription.end_outcome = outcome;
   subscription.queue.Close(rest);
   for (const ParcelPtr& parcel : rest) SettleParcel(subscription, *parcel, outcome);
   while (!subscription.waiters.empty()) {
@@ -413,7 +417,8 @@ bool Exchange::Take(Subscription& subscription, size_t max, std::vector<ParcelPt
     subscription.ledger.Add({.event = event.header().id,
                              .sequence = event.header().sequence,
                              .origin = event.origin(),
-                             .report_delivered = event.report_delivered()});
+                             .report_delivered = event.report_delivered(),
+                             .parcel = subscription.retry.has_value() ? batch[i] : nullptr});
   }
   for (const ParcelPtr& parcel : expired_) SettleParcel(subscription, *parcel, Outcome::kExpired);
   if (!expired_.empty()) GiveRoom(subscription);
@@ -458,11 +463,66 @@ bool Exchange::Settle(Peer& owner, SubscriptionId id, uint64_t delivery, uint32_
   Ledger::Entry* const entry = subscription->ledger.Find(delivery);
   if (entry == nullptr || !IsOutcomeOfDelivery(outcome)) return false;
   const bool crowded = RoomOutside(*subscription) == 0;
-  SettleEntry(*subscription, *entry, static_cast<Outcome>(outcome));
+  const bool failed = outcome == static_cast<uint32_t>(Outcome::kDeadLettered) ||
+                      outcome == static_cast<uint32_t>(Outcome::kTimedOut);
+  if (failed && subscription->retry.has_value()) {
+    RetryOrBury(*subscription, *entry, static_cast<Outcome>(outcome));
+  } else {
+    SettleEntry(*subscription, *entry, static_cast<Outcome>(outcome));
+  }
   subscription->ledger.Trim();
   if (crowded) NoteDeliverable(*subscription);
   EraseIfSettled(*subscription);
   return true;
+}
+
+// An attempt has failed: the handler said kRetry (kDeadLettered), or took too long (kTimedOut).
+void Exchange::RetryOrBury(Subscription& subscription, Ledger::Entry& entry, Outcome reason) {
+  const EventParcel& event = EventOf(*entry.parcel);
+  const auto delay = routing::DelayAfter(*subscription.retry, event.header());
+  if (!delay.has_value()) {
+    dead_letters_.Add({.parcel = entry.parcel,
+                       .bytes = event.body().size(),
+                       .subscription = subscription.id,
+                       .service = subscription.routed.service->settings.id,
+                       .reason = reason == Outcome::kTimedOut ? reason : Outcome::kRejected});
+    return SettleEntry(subscription, entry, Outcome::kDeadLettered);
+  }
+  if (subscription.queue.closed()) return SettleEntry(subscription, entry, subscription.end_outcome);
+  subscription.queue.Hold(event.home().MakeAttempt(event, static_cast<uint8_t>(event.header().attempt + 1)),
+                          After(now_, *delay));
+  subscription.ledger.Answer(entry);
+  NoteDeliverable(subscription);
+}
+
+Subscription* Exchange::FindLiving(SubscriptionId id) {
+  const auto found = std::find_if(living_.begin(), living_.end(),
+                                  [&](const Subscription* subscription) { return subscription->id == id; });
+  return found == living_.end() ? nullptr : *found;
+}
+
+absl::Status Exchange::ReplayDeadLetter(uint64_t number) {
+  const delivery::DeadLetterQueue::Letter* const letter = dead_letters_.Find(number);
+  if (letter == nullptr) return absl::NotFoundError(absl::StrCat("no dead letter ", number));
+  Subscription* const subscription = FindLiving(letter->subscription);
+  if (subscription == nullptr) {
+    return absl::NotFoundError(absl::StrCat("the subscription of dead letter ", number, " has ended"));
+  }
+  if (subscription->queue.full() || subscription->waiting > 0) {
+    return absl::ResourceExhaustedError(absl::StrCat("the subscription of dead letter ", number, " is full"));
+  }
+  const EventParcel& event = EventOf(*letter->parcel);
+  ++subscription->books.routed;
+  if (const auto origin = peers_.find(event.origin()); origin != peers_.end()) ++origin->second->unsettled_;
+  subscription->queue.Offer(event.home().MakeAttempt(event, 1), now_);
+  NoteDeliverable(*subscription);
+  dead_letters_.Erase(number);
+  return absl::OkStatus();
+}
+
+absl::Status Exchange::DiscardDeadLetter(uint64_t number) {
+  return dead_letters_.Erase(number) ? absl::OkStatus()
+                                     : absl::NotFoundError(absl::StrCat("no dead letter ", number));
 }
 
 void Exchange::Settled(Subscription& subscription, Outcome outcome) {

@@ -19,6 +19,7 @@
 #include "daemon/server/ledger.h"
 #include "events/clock.h"
 #include "events/control.h"
+#include "events/delivery/dead_letter_queue.h"
 #include "events/delivery/subscription_queue.h"
 #include "events/outcome.h"
 #include "events/router.h"
@@ -41,6 +42,7 @@ struct Subscription {
   const routing::Table::Subscription routed;
   const bool counts_in_flight;  // at its service
   const Duration block_deadline;
+  const std::optional<BackoffOptions> retry;
   delivery::SubscriptionQueue queue;
   Ledger ledger;        // what was sent to the owner and is not answered
   uint64_t handed = 0;  // of what was sent
@@ -48,9 +50,10 @@ struct Subscription {
   // Publishers whose event waits for room here, in order; `waiting` of them.
   std::vector<Peer*> waiters;
   size_t waiting = 0;
-  TimePoint held_due = TimePoint::max();  // of the earliest timer that is set
-  bool listed = false;                    // among the owner's deliverable ones
-  bool ending = false;                    // not in the table any more
+  TimePoint held_due = TimePoint::max();                // of the earliest timer that is set
+  bool listed = false;                                  // among the owner's deliverable ones
+  bool ending = false;                                  // not in the table any more
+  Outcome end_outcome = Outcome::kDroppedUnsubscribed;  // of what comes back once its queue is closed
 };
 
 // A session as the exchange sees it: a publisher, and an owner of subscriptions.
@@ -134,6 +137,11 @@ class Exchange {
   bool Acknowledge(Peer& owner, SubscriptionId subscription, uint64_t first, uint64_t count);
   bool Settle(Peer& owner, SubscriptionId subscription, uint64_t delivery, uint32_t outcome);
 
+  const delivery::DeadLetterQueue& dead_letters() const { return dead_letters_; }
+  // As DeadLetters.
+  absl::Status ReplayDeadLetter(uint64_t number);
+  absl::Status DiscardDeadLetter(uint64_t number);
+
   // Whether the owner has events that it may have reported only in part.
   static bool HasUnanswered(const Peer& owner);
   uint64_t InFlight() const;
@@ -149,6 +157,8 @@ class Exchange {
   void GiveRoom(Subscription& subscription);
   void StopWaiting(Peer& origin, Subscription& subscription);
   void NoteDeliverable(Subscription& subscription);
+  void RetryOrBury(Subscription& subscription, Ledger::Entry& entry, Outcome reason);
+  Subscription* FindLiving(SubscriptionId subscription);
   void SettleParcel(Subscription& subscription, const delivery::Parcel& parcel, Outcome outcome);
   void SettleEntry(Subscription& subscription, const Ledger::Entry& entry, Outcome outcome);
   void Tell(uint32_t origin, const wire::EventOutcome& outcome, bool wanted);
@@ -177,6 +187,7 @@ class Exchange {
   routing::Balancer balancer_;
   routing::Decision decision_;
   std::optional<routing::DeduplicationWindow> duplicates_;
+  delivery::DeadLetterQueue dead_letters_;
   std::vector<delivery::ParcelPtr> expired_;
   SubscriptionId last_subscription_ = 0;
   Books past_;  // of what has no living subscription

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
+#include "events/delivery/parcel.h"
 #include "events/event_id.h"
 
 namespace routebench::daemon {
@@ -20,12 +22,13 @@ class Ledger {
     uint32_t origin = 0;  // the publishing session
     bool report_delivered = false;
     bool answered = true;
+    delivery::ParcelPtr parcel;  // kept until the answer where it may be needed again; otherwise null
   };
 
   // The number of the delivery.
-  uint64_t Add(const Entry& entry) {
+  uint64_t Add(Entry entry) {
     if (next_ - first_ == slots_.size()) Grow();
-    At(next_) = entry;
+    At(next_) = std::move(entry);
     At(next_).answered = false;
     ++unanswered_;
     return next_++;
@@ -39,6 +42,7 @@ class Ledger {
 
   void Answer(Entry& entry) {
     entry.answered = true;
+    entry.parcel.reset();
     --unanswered_;
   }
   // Forgets the answered ones at the front.
@@ -57,7 +61,7 @@ class Ledger {
   Entry& At(uint64_t delivery) { return slots_[delivery & (slots_.size() - 1)]; }
   void Grow() {
     std::vector<Entry> grown(slots_.empty() ? kFirstCapacity : 2 * slots_.size());
-    for (uint64_t i = first_; i < next_; ++i) grown[i & (grown.size() - 1)] = At(i);
+    for (uint64_t i = first_; i < next_; ++i) grown[i & (grown.size() - 1)] = std::move(At(i));
     slots_.swap(grown);
   }
 

@@ -19,6 +19,8 @@ using wire::ProtocolError;
 
 namespace {
 
+// Of a dead letter, beside its event: more than its other fields take.
+constexpr size_t kDeadLetterOverhead = 512;
 // Of one subscription, before the next gets its turn.
 constexpr size_t kTakeAtOnce = 64;
 // Credit is worth a frame of its own once so much of the window is due.
@@ -40,7 +42,28 @@ absl::StatusOr<SubscriptionSpec> SubscriptionOf(const wire::Subscribe& message, 
                            .order = static_cast<QueueOrder>(message.order()),
                            .concurrency = message.concurrency()};
   for (const wire::Filter& filter : message.filters()) wire::Load(filter, &spec.filters.emplace_back());
+  if (message.has_retry()) {
+    spec.retry = BackoffOptions{.initial = Duration(message.retry().initial_nanos()),
+                                .multiplier = message.retry().multiplier(),
+                                .maximum = Duration(message.retry().maximum_nanos()),
+                                .jitter = message.retry().jitter()};
+  }
   return spec;
+}
+
+// With its attributes inline, whatever number they have.
+std::string EncodedWhole(const EventParcel& event) {
+  EncodedHeader header = event.encoded();
+  const std::string_view attributes = event.attributes() != nullptr
+                                          ? std::string_view(event.attributes()->encoded())
+                                          : event.inline_attributes();
+  header.attributes_number = 0;
+  header.attributes_size = static_cast<uint32_t>(attributes.size());
+  std::string out(kEncodedHeaderSize, '\0');
+  EncodeHeader(header, out.data());
+  out.append(attributes);
+  out.append(event.body());
+  return out;
 }
 
 }  // namespace
@@ -220,6 +243,12 @@ void Session::OnRequest(const wire::ClientControl& control) {
   switch (control.body_case()) {
     case wire::ClientControl::kSubscribe:
       return OnSubscribe(control);
+    case wire::ClientControl::kListDeadLetters:
+      return OnListDeadLetters(control);
+    case wire::ClientControl::kReplayDeadLetter:
+      return Reply(control.request(), exchange.ReplayDeadLetter(control.replay_dead_letter().number()));
+    case wire::ClientControl::kDiscardDeadLetter:
+      return Reply(control.request(), exchange.DiscardDeadLetter(control.discard_dead_letter().number()));
     case wire::ClientControl::kUnsubscribe: {
       const wire::Unsubscribe& end = control.unsubscribe();
       const Outcome outcome = end.closing() ? Outcome::kDroppedClosed : Outcome::kDroppedUnsubscribed;
@@ -242,6 +271,28 @@ void Session::OnSubscribe(const wire::ClientControl& control) {
   reply.set_subscription(*id);
   reply.set_report_at_once(Exchange::CountsInFlight(*this, *id));
   SendReply(control.request(), reply);
+}
+
+void Session::OnListDeadLetters(const wire::ClientControl& control) {
+  wire::BrokerControl answer;
+  answer.set_request(control.request());
+  size_t bytes = 0;
+  for (const auto& letter : shared_.exchange.dead_letters().letters()) {
+    if (letter.number < control.list_dead_letters().from()) continue;
+    const auto count = static_cast<uint64_t>(answer.reply().dead_letters_size());
+    if (count >= control.list_dead_letters().most()) break;
+    std::string event = EncodedWhole(static_cast<const EventParcel&>(*letter.parcel));
+    bytes += event.size() + kDeadLetterOverhead;
+    if (count > 0 && bytes > shared_.limits.output_target) break;
+    wire::DeadLetter* const entry = answer.mutable_reply()->add_dead_letters();
+    entry->set_number(letter.number);
+    entry->set_subscription(letter.subscription);
+    entry->set_service(letter.service);
+    entry->set_reason(static_cast<uint32_t>(letter.reason));
+    entry->set_event(std::move(event));
+  }
+  answer.mutable_reply();  // also where there is none
+  SendControl(answer);
 }
 
 bool Session::MustPark() const {

@@ -102,6 +102,7 @@ class Session final : public Peer {
   MaybeError OnHello(const wire::ClientControl& control);
   void OnRequest(const wire::ClientControl& control);
   void OnSubscribe(const wire::ClientControl& control);
+  void OnListDeadLetters(const wire::ClientControl& control);
 
   bool MustPark() const;
   void NoteAdmitted(const EventParcel& event);

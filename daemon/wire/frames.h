@@ -150,9 +150,10 @@ static_assert(sizeof(ProgressRequest) == 8 && sizeof(ProgressDone) == 8);
 // Of a control frame to the broker: a message of this size takes some hundred times as much when it is parsed.
 inline constexpr size_t kMaxClientControlBytes = size_t{1} << 20;
 
-// Of a frame with the largest event.
+// Of a frame with the largest event, also where it is a field of a control message.
 constexpr size_t MaxFrameBytes(size_t max_body_bytes) {
-  return sizeof(DeliverPrefix) + kEncodedHeaderSize + kMaxAttributesBytes + max_body_bytes;
+  constexpr size_t kOtherFields = 1024;
+  return sizeof(DeliverPrefix) + kEncodedHeaderSize + kMaxAttributesBytes + max_body_bytes + kOtherFields;
 }
 
 template <typename Frame>

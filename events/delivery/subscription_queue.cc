@@ -17,15 +17,16 @@ Ring<ParcelPtr>& SubscriptionQueue::RingOf(const Parcel& parcel) {
 void SubscriptionQueue::Queue(ParcelPtr parcel, TimePoint now) {
   const TimePoint not_before = parcel->header().not_before;
   if (parcel->header().time_to_live > Duration::zero()) timed_ = true;
-  if (not_before > now) {
-    timed_ = true;
-    held_.push_back({not_before, ++arrivals_, std::move(parcel)});
-    std::push_heap(held_.begin(), held_.end());
-    return;
-  }
+  if (not_before > now) return Hold(std::move(parcel), not_before);
   Ring<ParcelPtr>& ring = RingOf(*parcel);
   ring.PushBack(std::move(parcel));
   ++ready_;
+}
+
+void SubscriptionQueue::Hold(ParcelPtr parcel, TimePoint due) {
+  timed_ = true;
+  held_.push_back({due, ++arrivals_, std::move(parcel)});
+  std::push_heap(held_.begin(), held_.end());
 }
 
 ParcelPtr SubscriptionQueue::PopHeld() {

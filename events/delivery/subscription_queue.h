@@ -10,7 +10,8 @@
 // Capacity covers held, ready, out and reserved: everything not yet handed. "In flight" (R22) covers the
 // handed ones too until answered.
 //
-//   occupancy() = held + ready + out + reserved <= capacity     (a recall may exceed it until it is answered)
+//   occupancy() = held + ready + out + reserved <= capacity     (a recall may exceed it until it is answered,
+//                                                                      and so may what came back)
 #ifndef ROUTEBENCH_EVENTS_DELIVERY_SUBSCRIPTION_QUEUE_H_
 #define ROUTEBENCH_EVENTS_DELIVERY_SUBSCRIPTION_QUEUE_H_
 
@@ -70,6 +71,10 @@ class SubscriptionQueue {
   void CancelReservation();
   // kQueued, or kClosed (the reservation is gone either way).
   OfferResult OfferReserved(ParcelPtr parcel, TimePoint now);
+
+  // Takes back an event that was handed, to be held until `due`: it gets a place even where none is free.
+  // Requires !closed().
+  void Hold(ParcelPtr parcel, TimePoint due);
 
   // Moves up to `max` events, in hand-out order, from ready to out and appends them to `batch`. Events whose
   // time to live has ended are appended to `expired` instead and leave the queue. Returns how many were

@@ -34,14 +34,23 @@ bool IsRunningHere(const Subscriber* subscriber) {
 }
 
 size_t BatchMax(const SubscriberOptions& options) {
+  if (options.spec.batch.most > 1) return options.spec.batch.most;
   const bool one_by_one = options.spec.order == QueueOrder::kPriority ||
                           options.spec.full_policy == FullPolicy::kDropOldest ||
                           options.spec.concurrency > 1 || options.gate != nullptr;
   return one_by_one ? 1 : kBatch;
 }
 
-Outcome OutcomeOf(Verdict verdict) {
-  return verdict == Verdict::kAck ? Outcome::kDelivered : Outcome::kRejected;
+// Before it is decided whether a failure is final.
+Outcome OutcomeOf(Verdict verdict, bool retries) {
+  switch (verdict) {
+    case Verdict::kAck:
+      return Outcome::kDelivered;
+    case Verdict::kRetry:
+      return retries ? Outcome::kDeadLettered : Outcome::kRejected;
+    default:
+      return Outcome::kRejected;
+  }
 }
 
 Outcome OutcomeOf(Admission admission) {
@@ -71,11 +80,13 @@ struct Subscriber::Deferred {
   ParcelPtr parcel;  // from the handler's return to the answer
   bool answered = false;
   Verdict verdict = Verdict::kReject;
+  std::pair<TimePoint, uint64_t> timeout;  // its key among the timeouts
 };
 
 class Subscriber::Handing final : public Delivery {
  public:
-  Handing(Subscriber& subscriber, const Event& event) : subscriber_(subscriber), event_(event) {}
+  Handing(Subscriber& subscriber, const Event& event, size_t following)
+      : subscriber_(subscriber), event_(event), following_(following) {}
 
   const Event& event() const override { return event_; }
 
@@ -86,11 +97,14 @@ class Subscriber::Handing final : public Delivery {
     });
   }
 
+  size_t following() const override { return following_; }
+
   const std::shared_ptr<Deferred>& deferred() const { return deferred_; }
 
  private:
   Subscriber& subscriber_;
   const Event& event_;
+  const size_t following_;
   std::shared_ptr<Deferred> deferred_;
 };
 
@@ -104,6 +118,7 @@ Subscriber::Subscriber(SubscriberOptions options, std::weak_ptr<Executor> execut
       queue_({.capacity = options_.spec.capacity,
               .full_policy = options_.spec.full_policy,
               .order = options_.spec.order}),
+      paused_(options_.spec.paused),
       resting_lanes_(options_.spec.concurrency) {
   for (uint32_t i = 0; i < options_.spec.concurrency; ++i) {
     Lane& lane = lanes_.emplace_back();
@@ -232,7 +247,7 @@ void Subscriber::MakeRoom(TimePoint now) {
   if (batch_max_ > 1) Fold(lanes_.front());
   if (waiters_.empty()) return;
   const size_t free = options_.spec.capacity - std::min(options_.spec.capacity, queue_.occupancy());
-  const bool more_will_be_free = queue_.ready() + queue_.out() > 0;
+  const bool more_will_be_free = !paused_ && queue_.ready() + queue_.out() > 0;
   if (free * kWakeShare < options_.spec.capacity && more_will_be_free &&
       now - waiters_.front()->since < kPatience) {
     return;
@@ -250,7 +265,9 @@ void Subscriber::MakeRoom(TimePoint now) {
 // To be scheduled once the lock is released: a thread woken under it would only wait for it. Null: none is
 // needed.
 Subscriber::Lane* Subscriber::LaneToStart() {
+  if (batched()) ArmBatchTimer();
   if (resting_lanes_ == 0 || queue_.ready() == 0) return nullptr;
+  if ((paused_ || batched()) && !MayHand()) return nullptr;
   const auto lane = std::find_if(lanes_.begin(), lanes_.end(), [](const Lane& l) { return !l.active; });
   lane->active = true;
   --resting_lanes_;
@@ -283,6 +300,57 @@ void Subscriber::ArmHeldTimer() {
   });
 }
 
+// What is ready is for a handler now.
+bool Subscriber::MayHand() const {
+  const bool enough = batch_due_ ? queue_.ready() > 0 : queue_.ready() >= options_.spec.batch.most;
+  return enough && !paused_;
+}
+
+bool Subscriber::HasWork(TimePoint now) {
+  if (!paused_ && !batched()) return queue_.HasWork(now);
+  if (queue_.timed()) queue_.ReleaseHeld(now);
+  return MayHand();
+}
+
+// Its first event is there: the batch is due after the interval, unless it is taken before.
+void Subscriber::ArmBatchTimer() {
+  if (paused_ || batch_timer_set_ || batch_due_ || queue_.ready() == 0) return;
+  batch_timer_set_ = true;
+  timers_.Schedule(After(clock_.Now(), options_.spec.batch.interval),
+                   [weak = weak_from_this(), batch = batches_] {
+                     if (const auto self = weak.lock()) self->OnBatchDue(batch);
+                   });
+}
+
+void Subscriber::OnBatchDue(uint64_t batch) {
+  Lane* lane;
+  {
+    MutexLock lock(mutex_);
+    if (queue_.closed() || batch != batches_) return;
+    batch_timer_set_ = false;
+    batch_due_ = true;
+    lane = LaneToStart();
+  }
+  ScheduleLane(lane);
+}
+
+void Subscriber::Pause() {
+  MutexLock lock(mutex_);
+  paused_ = true;
+  MakeRoom(TimePoint{});
+  AwaitRest();
+}
+
+void Subscriber::Resume() {
+  Lane* lane;
+  {
+    MutexLock lock(mutex_);
+    paused_ = false;
+    lane = LaneToStart();
+  }
+  ScheduleLane(lane);
+}
+
 bool Subscriber::RunLane(Lane& lane) {
   const Running running{this, running_here};
   running_here = &running;
@@ -309,7 +377,7 @@ bool Subscriber::TakeBatch(Lane& lane) {
     Fold(lane);
     const bool from_gate = std::exchange(lane.at_gate, false);
     const TimePoint now = queue_.timed() && !queue_.closed() ? clock_.Now() : TimePoint{};
-    if (queue_.closed() || !queue_.HasWork(now)) {
+    if (queue_.closed() || !HasWork(now)) {
       pass_on = from_gate;
       RestLane(lane);
       hook = EnterHook();
@@ -317,6 +385,9 @@ bool Subscriber::TakeBatch(Lane& lane) {
       taken = true;
       if (!std::exchange(lane.running, true)) ++running_lanes_;
       const size_t count = queue_.Take(batch_max_, now, lane.batch, lane.expired);
+      ++batches_;
+      batch_timer_set_ = batch_due_ = false;
+      if (batched()) ArmBatchTimer();
       in_hand_ += count;
       lane.batch_start = lane.folded_answered;
       books_.of(Outcome::kExpired) += lane.expired.size();
@@ -368,9 +439,9 @@ void Subscriber::PauseLane(Lane& lane) {
   NoteProgress();
 }
 
-// Tells those who wait for the end.
+// Tells those who wait for the end, or for a pause.
 void Subscriber::NoteProgress() {
-  if (queue_.closed()) changed_.NotifyAll();
+  if (queue_.closed() || paused_) changed_.NotifyAll();
 }
 
 // Abandon waits for those who have entered, and nobody enters any more.
@@ -386,8 +457,12 @@ void Subscriber::CallOnQuiet() {
   changed_.NotifyAll();
 }
 
-bool Subscriber::QuietLocked() const {
-  return queue_.held() + queue_.ready() + in_hand_ + deferred_.size() == 0 && telling_ + running_lanes_ == 0;
+bool Subscriber::QuietLocked() {
+  if (late_lanes_ > 0) {
+    for (Lane& lane : lanes_) Fold(lane);
+  }
+  return queue_.held() + queue_.ready() + in_hand_ + deferred_.size() + failing_ == 0 && telling_ == 0 &&
+         running_lanes_ == late_lanes_;
 }
 
 bool Subscriber::Quiet() {
@@ -399,7 +474,7 @@ Books Subscriber::GetBooks() {
   MutexLock lock(mutex_);
   for (Lane& lane : lanes_) Fold(lane);
   Books books = books_;
-  books.in_flight = queue_.held() + queue_.ready() + in_hand_ + deferred_.size();
+  books.in_flight = queue_.held() + queue_.ready() + in_hand_ + deferred_.size() + failing_;
   return books;
 }
 
@@ -421,7 +496,7 @@ void Subscriber::Fold(Lane& lane) {
 bool Subscriber::HandBatch(Lane& lane) {
   for (size_t i = 0; i < lane.batch.size(); ++i) {
     if (i + 2 < lane.batch.size()) delivery::Prefetch(*lane.batch[i + 2]);
-    if (Hand(lane, lane.batch[i])) {
+    if (Hand(lane, i)) {
       lane.batch[i].reset();
       continue;
     }
@@ -432,7 +507,8 @@ bool Subscriber::HandBatch(Lane& lane) {
   return true;
 }
 
-bool Subscriber::Hand(Lane& lane, const ParcelPtr& parcel) {
+bool Subscriber::Hand(Lane& lane, size_t index) {
+  const ParcelPtr& parcel = lane.batch[index];
   const bool expired = ExpiredInHand(*parcel);
   const Event* const event = expired ? nullptr : Prepare(*parcel, lane.index);
   if (batch_max_ > 1) lane.progress.store(lane.progress.load(std::memory_order_relaxed) + 1);
@@ -442,13 +518,14 @@ bool Subscriber::Hand(Lane& lane, const ParcelPtr& parcel) {
   if (expired) return SettleHanded(lane, *parcel, Outcome::kExpired);
   if (event == nullptr) return SettleHanded(lane, *parcel, Outcome::kDroppedCorrupt);
   OnHanded(*parcel);
-  Handing handing(*this, *event);
-  return Conclude(lane, parcel, CallHandler(handing), handing.deferred());
+  Handing handing(*this, *event, batched() ? lane.batch.size() - 1 - index : 0);
+  if (options_.spec.delivery_timeout > Duration::zero()) StartTimeout(lane);
+  return Finish(lane, parcel, CallHandler(handing), handing.deferred());
 }
 
-// A batch may last: what was alive when it was taken can expire in it.
+// What was alive when the lane took it can expire in its hands. (Not in a batch that the handler counts on.)
 bool Subscriber::ExpiredInHand(const delivery::Parcel& parcel) const {
-  return batch_max_ > 1 && parcel.header().time_to_live > Duration::zero() &&
+  return batch_max_ > 1 && !batched() && parcel.header().time_to_live > Duration::zero() &&
          parcel.header().ExpiredAt(clock_.Now());
 }
 
@@ -468,9 +545,13 @@ Verdict Subscriber::CallHandler(Handing& handing) const {
   }
 }
 
-bool Subscriber::Conclude(Lane& lane, const ParcelPtr& parcel, Verdict verdict,
-                          const std::shared_ptr<Deferred>& deferred) {
-  Outcome outcome = OutcomeOf(verdict);
+bool Subscriber::Finish(Lane& lane, const ParcelPtr& parcel, Verdict verdict,
+                        const std::shared_ptr<Deferred>& deferred) {
+  TimePoint due = TimePoint::max();
+  if (options_.spec.delivery_timeout > Duration::zero()) {
+    if (const auto late = EndTimeout(lane, deferred, &due)) return *late;
+  }
+  Outcome outcome = OutcomeOf(verdict, options_.spec.retry.has_value());
   if (deferred != nullptr) {
     MutexLock lock(mutex_);
     if (verdict == Verdict::kDeferred && !deferred->answered && !queue_.closed()) {
@@ -479,10 +560,12 @@ bool Subscriber::Conclude(Lane& lane, const ParcelPtr& parcel, Verdict verdict,
       ++lane.unusual;
       deferred->parcel = parcel;
       deferred_.insert(deferred);
+      if (due != TimePoint::max()) StartTimeout(deferred, due);
       return true;
     }
     if (verdict == Verdict::kDeferred) {
-      outcome = deferred->answered ? OutcomeOf(deferred->verdict) : end_outcome_;
+      outcome =
+          deferred->answered ? OutcomeOf(deferred->verdict, options_.spec.retry.has_value()) : end_outcome_;
     }
     deferred->answered = true;  // an answer that comes now comes too late
   }
@@ -498,11 +581,42 @@ bool Subscriber::SettleHanded(Lane& lane, const delivery::Parcel& parcel, Outcom
     MutexLock lock(mutex_);
     if (!lane.progress.compare_exchange_strong(handing, handing + 1)) return false;
     ++lane.unusual;
+    Book(outcome);
+  }
+  Settle(parcel, outcome);
+  LeaveGate();
+  return true;
+}
+
+bool Subscriber::Fails(Outcome outcome) const {
+  return options_.spec.retry.has_value() &&
+         (outcome == Outcome::kDeadLettered || outcome == Outcome::kTimedOut);
+}
+
+// An event has got this outcome; one that has failed is in flight until Settle has decided.
+void Subscriber::Book(Outcome outcome) {
+  if (Fails(outcome)) {
+    ++failing_;
+  } else {
+    ++books_.of(outcome);
+  }
+}
+
+// After Book: tells of the outcome, or finds out what becomes of an event that has failed.
+void Subscriber::Settle(const delivery::Parcel& parcel, Outcome outcome) {
+  if (!Fails(outcome)) return Tell(parcel, outcome);
+  Retry retry = OnFailure(parcel, outcome == Outcome::kTimedOut ? outcome : Outcome::kRejected);
+  {
+    MutexLock lock(mutex_);
+    --failing_;
+    if (retry.parcel != nullptr && !queue_.closed()) {
+      queue_.Hold(std::move(retry.parcel), retry.due);
+      return ArmHeldTimer();
+    }
+    outcome = retry.parcel != nullptr ? end_outcome_ : retry.outcome;
     ++books_.of(outcome);
   }
   Tell(parcel, outcome);
-  LeaveGate();
-  return true;
 }
 
 void Subscriber::Tell(const delivery::Parcel& parcel, Outcome outcome) {
@@ -510,7 +624,7 @@ void Subscriber::Tell(const delivery::Parcel& parcel, Outcome outcome) {
 }
 
 void Subscriber::Answer(const std::shared_ptr<Deferred>& deferred, Verdict verdict) {
-  const Outcome outcome = OutcomeOf(verdict);
+  const Outcome outcome = OutcomeOf(verdict, options_.spec.retry.has_value());
   ParcelPtr parcel;
   {
     MutexLock lock(mutex_);
@@ -519,12 +633,95 @@ void Subscriber::Answer(const std::shared_ptr<Deferred>& deferred, Verdict verdi
     if (deferred->parcel == nullptr) return;  // its handler has not returned yet
     parcel = std::move(deferred->parcel);
     deferred_.erase(deferred);
-    ++books_.of(outcome);
+    timeouts_.erase(deferred->timeout);
+    Book(outcome);
     ++telling_;
   }
-  Tell(*parcel, outcome);
+  Settle(*parcel, outcome);
   LeaveGate();
   FinishTelling();
+}
+
+// ---- Timeouts.
+
+void Subscriber::StartTimeout(Lane& lane) {
+  MutexLock lock(mutex_);
+  lane.due = After(clock_.Now(), options_.spec.delivery_timeout);
+  ArmTimeout(lane.due);
+}
+
+void Subscriber::StartTimeout(const std::shared_ptr<Deferred>& deferred, TimePoint due) {
+  deferred->timeout = {due, ++last_timeout_};
+  timeouts_.emplace(deferred->timeout, deferred);
+  ArmTimeout(due);
+}
+
+// The handler has returned, and `due` is when its event's time is over. What Finish answers where that was
+// before.
+std::optional<bool> Subscriber::EndTimeout(Lane& lane, const std::shared_ptr<Deferred>& deferred,
+                                           TimePoint* due) {
+  bool abandoned;
+  {
+    MutexLock lock(mutex_);
+    *due = std::exchange(lane.due, TimePoint::max());
+    if (!std::exchange(lane.late, false)) return std::nullopt;
+    if (deferred != nullptr) deferred->answered = true;
+    abandoned = lane.abandoned;
+    if (!abandoned) --late_lanes_;
+  }
+  LeaveGate();  // it was in hand until now
+  return !abandoned;
+}
+
+void Subscriber::ArmTimeout(TimePoint due) {
+  if (due >= timeout_timer_due_) return;
+  timeout_timer_due_ = due;
+  timers_.Schedule(due, [weak = weak_from_this(), due] {
+    if (const auto self = weak.lock()) self->OnTimeout(due);
+  });
+}
+
+void Subscriber::OnTimeout(TimePoint due) {
+  std::vector<ParcelPtr> late;
+  size_t in_gate = 0;
+  {
+    MutexLock lock(mutex_);
+    if (timeout_timer_due_ == due) timeout_timer_due_ = TimePoint::max();
+    if (queue_.closed()) return;
+    TimePoint next = TimePoint::max();
+    for (Lane& lane : lanes_) {
+      if (lane.due <= due) {
+        if (ParcelPtr parcel = TimeOutLane(lane)) late.push_back(std::move(parcel));
+      }
+      next = std::min(next, lane.due);
+    }
+    for (auto it = timeouts_.begin(); it != timeouts_.end() && it->first.first <= due;
+         it = timeouts_.erase(it)) {
+      const std::shared_ptr<Deferred> deferred = it->second;
+      deferred->answered = true;
+      late.push_back(std::move(deferred->parcel));
+      deferred_.erase(deferred);
+      ++in_gate;
+    }
+    if (!timeouts_.empty()) next = std::min(next, timeouts_.begin()->first.first);
+    if (next != TimePoint::max()) ArmTimeout(next);
+    for (size_t i = 0; i < late.size(); ++i) Book(Outcome::kTimedOut);
+    ++telling_;
+  }
+  for (const ParcelPtr& parcel : late) Settle(*parcel, Outcome::kTimedOut);
+  for (size_t i = 0; i < in_gate; ++i) LeaveGate();
+  FinishTelling();
+}
+
+// The event with the lane's handler; null: it is just being answered.
+ParcelPtr Subscriber::TimeOutLane(Lane& lane) {
+  lane.due = TimePoint::max();
+  uint64_t progress = lane.progress.load();
+  if (progress % 2 == 0 || !lane.progress.compare_exchange_strong(progress, progress + 1)) return nullptr;
+  ++lane.unusual;
+  lane.late = true;
+  ++late_lanes_;
+  return lane.batch[progress / 2 - lane.batch_start];
 }
 
 void Subscriber::FinishTelling() {
@@ -554,6 +751,7 @@ void Subscriber::End(Outcome outcome) {
       rest.push_back(std::move(deferred->parcel));
     }
     deferred_.clear();
+    timeouts_.clear();
     for (Waiter* waiter : waiters_) {
       waiter->granted = true;
       waiter->changed.NotifyOne();
@@ -578,8 +776,12 @@ void Subscriber::TellOfRest(const std::vector<ParcelPtr>& rest, size_t in_gate) 
 }
 
 void Subscriber::AwaitHandlers() {
-  if (IsRunningHere(this)) return;
   MutexLock lock(mutex_);
+  AwaitRest();
+}
+
+void Subscriber::AwaitRest() {
+  if (IsRunningHere(this)) return;
   while (running_lanes_ > 0) changed_.Wait(mutex_);
 }
 
@@ -602,12 +804,18 @@ void Subscriber::Abandon() {
 // False: no handler runs there.
 bool Subscriber::AbandonLane(Lane& lane, std::vector<ParcelPtr>& rest) {
   uint64_t progress = lane.progress.load();
-  if (progress % 2 == 0 || !lane.progress.compare_exchange_strong(progress, progress + 1)) return false;
-  const size_t current = progress / 2 - lane.batch_start;
-  rest.push_back(lane.batch[current]);  // the handler still reads it
-  for (size_t i = current + 1; i < lane.batch.size(); ++i) rest.push_back(std::move(lane.batch[i]));
+  if (!lane.late && (progress % 2 == 0 || !lane.progress.compare_exchange_strong(progress, progress + 1))) {
+    return false;
+  }
+  lane.abandoned = true;
+  if (lane.late) --late_lanes_;
+  const size_t current = progress / 2 - lane.batch_start;  // the first that is not answered
   const size_t count = lane.batch.size() - current;
-  lane.progress.store(progress + 1 + 2 * (count - 1));
+  for (size_t i = current; i < lane.batch.size(); ++i) {
+    const bool is_read = i == current && !lane.late;  // by the handler
+    rest.push_back(is_read ? lane.batch[i] : std::move(lane.batch[i]));
+  }
+  lane.progress.store(2 * (progress / 2 + count));
   lane.unusual += count;
   books_.of(end_outcome_) += count;
   Fold(lane);

@@ -12,8 +12,10 @@
 #include <list>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "events/clock.h"
 #include "events/delivery/subscription_queue.h"
@@ -59,6 +61,11 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   // Counts an event that found no place as routed here and gives it its outcome.
   void Refuse(const delivery::Parcel& parcel, Outcome outcome);
 
+  // After the return no handler runs until Resume; called from this subscription's own handler it returns at
+  // once.
+  void Pause();
+  void Resume();
+
   // No handler starts from now on; what waits, and what was deferred and is unanswered, is settled as
   // `outcome`, and blocked publishers are released. The first call counts.
   void End(Outcome outcome);
@@ -75,6 +82,14 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   // Nothing is in flight, and every outcome has been passed on.
   bool Quiet();
 
+  // What follows a failed attempt: the parcel of the next one, which is held until `due`; or none, and the
+  // event ends as `outcome`.
+  struct Retry {
+    delivery::ParcelPtr parcel;
+    TimePoint due{};
+    Outcome outcome = Outcome::kDeadLettered;
+  };
+
  protected:
   // The typed event in a parcel, to stay valid until the handler has returned; null when its bytes do not
   // make one (kDroppedCorrupt). Comes right before the handler.
@@ -87,6 +102,9 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   // An event has its outcome. Not under a lock. kDelivered only where report_delivered_ was set. An event
   // that ends without Prepare frees its place here: an owner that lends credit counts both.
   virtual void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) = 0;
+  // In a subscription with retries an attempt has failed: the handler said kRetry (kRejected), or took too
+  // long (kTimedOut). Not under a lock.
+  virtual Retry OnFailure(const delivery::Parcel& parcel, Outcome reason) = 0;
   // There is nothing to do for now, or a deferred event has been answered: Quiet() may have become true. Not
   // under a lock.
   virtual void OnQuiet() {}
@@ -113,6 +131,10 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
     uint64_t folded_handed = 0;    // how much of the progress the queue knows
     uint64_t folded_answered = 0;  // how much of it the books know
     uint64_t unusual = 0;          // answered since, but not delivered at once: booked already, or deferred
+    TimePoint due =
+        TimePoint::max();  // of the answer of the event with the handler, where there is a timeout
+    bool late = false;     // that event has timed out, and its handler still runs
+    bool abandoned = false;
   };
   struct Waiter;
   struct Deferred;
@@ -124,16 +146,32 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   void RestLane(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void PauseLane(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HandBatch(Lane& lane);
-  bool Hand(Lane& lane, const delivery::ParcelPtr& parcel);
+  bool Hand(Lane& lane, size_t index);
   bool ExpiredInHand(const delivery::Parcel& parcel) const;
   Verdict CallHandler(Handing& handing) const;
-  bool Conclude(Lane& lane, const delivery::ParcelPtr& parcel, Verdict verdict,
-                const std::shared_ptr<Deferred>& deferred);
+  bool Finish(Lane& lane, const delivery::ParcelPtr& parcel, Verdict verdict,
+              const std::shared_ptr<Deferred>& deferred);
   bool SettleHanded(Lane& lane, const delivery::Parcel& parcel, Outcome outcome);
+  void Book(Outcome outcome) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Settle(const delivery::Parcel& parcel, Outcome outcome);
+  bool Fails(Outcome outcome) const;
+  void StartTimeout(Lane& lane);
+  void StartTimeout(const std::shared_ptr<Deferred>& deferred, TimePoint due)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  std::optional<bool> EndTimeout(Lane& lane, const std::shared_ptr<Deferred>& deferred, TimePoint* due);
+  void ArmTimeout(TimePoint due) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnTimeout(TimePoint due);
+  delivery::ParcelPtr TimeOutLane(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AwaitRest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Answer(const std::shared_ptr<Deferred>& deferred, Verdict verdict);
   void Tell(const delivery::Parcel& parcel, Outcome outcome);
   void LeaveGate();
 
+  bool batched() const { return options_.spec.batch.most > 1; }
+  bool HasWork(TimePoint now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool MayHand() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void ArmBatchTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void OnBatchDue(uint64_t batch);
   Lane* LaneToStart() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void ScheduleLane(Lane* lane);
   void Fold(Lane& lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -142,7 +180,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   void ArmHeldTimer() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void GiveUpWaiting(uint64_t ticket);
   bool AbandonLane(Lane& lane, std::vector<delivery::ParcelPtr>& rest) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool QuietLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  bool QuietLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void NoteProgress() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool EnterHook() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CallOnQuiet();
@@ -158,14 +196,25 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
 
   alignas(64) Mutex mutex_;
   delivery::SubscriptionQueue queue_ ABSL_GUARDED_BY(mutex_);
-  CondVar changed_;                      // a lane rests, or an answer has been told: only signalled after End
-  Books books_ ABSL_GUARDED_BY(mutex_);  // in_flight is not kept here
+  CondVar changed_;  // a lane rests, or an answer has been told: only signalled after End and while paused
+  Books books_ ABSL_GUARDED_BY(mutex_);           // in_flight is not kept here
   uint64_t in_hand_ ABSL_GUARDED_BY(mutex_) = 0;  // taken by a lane and not answered, as far as folded
   absl::flat_hash_set<std::shared_ptr<Deferred>> deferred_ ABSL_GUARDED_BY(mutex_);  // and unanswered
+  uint64_t failing_ ABSL_GUARDED_BY(mutex_) = 0;  // that have failed, and it is not decided what follows
+  // Where there is a timeout: the deferred ones by when their time is over, and a number.
+  absl::btree_map<std::pair<TimePoint, uint64_t>, std::shared_ptr<Deferred>> timeouts_
+      ABSL_GUARDED_BY(mutex_);
+  uint64_t last_timeout_ ABSL_GUARDED_BY(mutex_) = 0;
+  TimePoint timeout_timer_due_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();  // of the earliest one that is set
+  bool paused_ ABSL_GUARDED_BY(mutex_);
+  uint64_t batches_ ABSL_GUARDED_BY(mutex_) = 0;          // taken so far
+  bool batch_timer_set_ ABSL_GUARDED_BY(mutex_) = false;  // for the next one
+  bool batch_due_ ABSL_GUARDED_BY(mutex_) = false;        // it does not wait for more
   uint32_t telling_ ABSL_GUARDED_BY(mutex_) = 0;  // threads other than lanes that are passing on outcomes
   std::deque<Lane> lanes_;                        // as many as handlers may run at once
   size_t resting_lanes_ ABSL_GUARDED_BY(mutex_) = 0;
   size_t running_lanes_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t late_lanes_ ABSL_GUARDED_BY(mutex_) = 0;       // of those
   std::list<Waiter*> waiters_ ABSL_GUARDED_BY(mutex_);  // in the order in which they came
   uint64_t last_ticket_ ABSL_GUARDED_BY(mutex_) = 0;
   TimePoint held_timer_due_ ABSL_GUARDED_BY(mutex_) = TimePoint::max();  // of the earliest timer that is set

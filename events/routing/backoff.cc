@@ -5,20 +5,6 @@
 
 namespace routebench::routing {
 
-absl::Status Validate(const BackoffOptions& options) {
-  if (options.initial < Duration::zero() || options.maximum < options.initial) {
-    return absl::InvalidArgumentError(
-        "a backoff's initial delay is not negative, and its maximum not below that");
-  }
-  if (!(options.multiplier >= 1) || std::isinf(options.multiplier)) {
-    return absl::InvalidArgumentError("a backoff's multiplier is at least 1");
-  }
-  if (!(options.jitter >= 0 && options.jitter <= 1)) {
-    return absl::InvalidArgumentError("a backoff's jitter is between 0 and 1");
-  }
-  return absl::OkStatus();
-}
-
 std::optional<Duration> DelayAfter(const BackoffOptions& options, uint32_t attempt, uint32_t max_attempts,
                                    uint64_t random) {
   if (attempt >= max_attempts) return std::nullopt;
@@ -32,6 +18,14 @@ std::optional<Duration> DelayAfter(const BackoffOptions& options, uint32_t attem
   const double delay = full * (1 + options.jitter * even);
   if (delay >= maximum) return options.maximum;
   return Duration(static_cast<int64_t>(delay));
+}
+
+std::optional<Duration> DelayAfter(const BackoffOptions& options, const EventHeader& event) {
+  // The finalizer of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+  uint64_t random = event.id.high ^ (event.id.low + event.attempt * 0x9e3779b97f4a7c15);
+  random = (random ^ (random >> 30)) * 0xbf58476d1ce4e5b9;
+  random = (random ^ (random >> 27)) * 0x94d049bb133111eb;
+  return DelayAfter(options, event.attempt, event.max_attempts, random ^ (random >> 31));
 }
 
 }  // namespace routebench::routing

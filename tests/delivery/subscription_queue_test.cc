@@ -88,6 +88,11 @@ class NaiveQueue {
     }
   }
 
+  void Hold(EventHeader event, TimePoint due) {
+    event.not_before = due;
+    held_.push_back(event);
+  }
+
   void Handed(size_t count) { out_ -= count; }
 
   std::vector<uint64_t> Close() {
@@ -202,6 +207,9 @@ class History {
       case 8:
         if (Below(50) == 0) Close();
         return;
+      case 9:
+        if (Below(4) == 0) Hold();
+        return;
       default:
         return Offer();
     }
@@ -223,6 +231,16 @@ class History {
     if (model_.reserved() == 0) return;
     const EventHeader event = NextEvent();
     CompareResult(queue_.OfferReserved(TestParcel::Make(event), now_), model_.OfferReserved(event, now_));
+  }
+
+  void Hold() {
+    if (queue_.closed()) return;
+    const EventHeader event = NextEvent();
+    const TimePoint due = now_ + Duration(Below(20));
+    queue_.Hold(TestParcel::Make(event), due);
+    model_.Hold(event, due);
+    ++offered_;
+    ++came_back_;
   }
 
   void Take() {
@@ -263,10 +281,10 @@ class History {
     ASSERT_EQ(queue_.full(), model_.occupancy() >= queue_.options().capacity) << step;
     ASSERT_EQ(queue_.closed(), model_.closed()) << step;
     ASSERT_EQ(queue_.NextHeld().has_value(), model_.held() > 0) << step;
-    // Places that were reserved before events were recalled come on top.
-    ASSERT_LE(queue_.held() + queue_.ready(), 2 * queue_.options().capacity) << step;
+    // Places that were reserved before events were recalled come on top, and so does what came back.
+    ASSERT_LE(queue_.held() + queue_.ready(), 2 * queue_.options().capacity + came_back_) << step;
     if (queue_.options().full_policy != FullPolicy::kDropOldest) {
-      ASSERT_LE(queue_.occupancy(), queue_.options().capacity) << step;
+      ASSERT_LE(queue_.occupancy(), queue_.options().capacity + came_back_) << step;
     }
   }
 
@@ -277,6 +295,7 @@ class History {
   uint64_t sequence_ = 0;
   size_t offered_ = 0;
   size_t settled_ = 0;
+  size_t came_back_ = 0;
 };
 
 TEST_P(SubscriptionQueueProperty, AgreesWithTheNaiveModelAfterEveryStep) {
@@ -331,6 +350,21 @@ TEST(SubscriptionQueue, AHeldEventIsReadyAtItsTime) {
   EXPECT_TRUE(queue.HasWork(kStart + Duration(10)));
   queue.ReleaseHeld(kStart + Duration(10));
   EXPECT_EQ(queue.ready(), 1);
+}
+
+TEST(SubscriptionQueue, WhatComesBackGetsAPlaceInAFullQueue) {
+  SubscriptionQueue queue({.capacity = 1});
+  ASSERT_EQ(queue.Offer(TestParcel::Make({.sequence = 1}), kStart).admission, Admission::kQueued);
+  queue.Hold(TestParcel::Make({.sequence = 2}), kStart + Duration(10));
+  EXPECT_EQ(queue.occupancy(), 2u);
+  EXPECT_TRUE(queue.timed());
+  EXPECT_EQ(queue.NextHeld(), kStart + Duration(10));
+  std::vector<ParcelPtr> batch, expired;
+  queue.Take(10, kStart + Duration(9), batch, expired);
+  EXPECT_THAT(SequencesOf(batch), ElementsAre(1));
+  EXPECT_FALSE(queue.HasWork(kStart + Duration(9)));
+  queue.Take(10, kStart + Duration(10), batch, expired);
+  EXPECT_THAT(SequencesOf(batch), ElementsAre(1, 2));
 }
 
 TEST(SubscriptionQueue, SteadyStateAllocatesNothing) {

@@ -10,6 +10,7 @@ class FakeDelivery final : public Delivery {
  public:
   explicit FakeDelivery(Event event) : event_(std::move(event)) {}
   const Event& event() const override { return event_; }
+  size_t following() const override { return 0; }
   Acknowledger Defer() override {
     return Acknowledger([](Verdict) {});
   }

@@ -51,6 +51,9 @@ class ScriptedRouter final : public EventRouter {
   absl::Status Deregister(const std::string&) override { return absl::OkStatus(); }
   absl::StatusOr<SubscriptionId> Subscribe(const SubscriptionSpec&, Handler) override { return 1; }
   absl::Status Unsubscribe(SubscriptionId) override { return absl::OkStatus(); }
+  absl::Status Pause(SubscriptionId) override { return absl::OkStatus(); }
+  absl::Status Resume(SubscriptionId) override { return absl::OkStatus(); }
+  DeadLetters& dead_letters() override { return dead_letters_; }
   Control& control() override { return control_; }
   absl::StatusOr<RouterStatistics> Statistics() override { return RouterStatistics(); }
   absl::Status Drain(Duration) override { return absl::OkStatus(); }
@@ -63,6 +66,7 @@ class ScriptedRouter final : public EventRouter {
  private:
   FakeTime& time_;
   NullControl control_;
+  NullDeadLetters dead_letters_;
 };
 
 class PublisherTest : public ::testing::Test {
