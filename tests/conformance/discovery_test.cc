@@ -253,6 +253,9 @@ TEST_F(DiscoveryConformanceTest, R16_AWatchThatIsTooSlowIsLost) {
   constexpr size_t kChanges = kMaxWatchBacklog + 10;
   for (size_t i = 0; i < kChanges; ++i) {
     MustSetHealth("a", i % 2 == 0 ? Health::kHealthy : Health::kDegraded);
+    if (i % 1000 == 0) {
+      ASSERT_TRUE(witness.AwaitCount(i)) << "the witness must not be lost as well";
+    }
   }
   ASSERT_TRUE(witness.AwaitCount(kChanges + 1));
   gate.Open();
