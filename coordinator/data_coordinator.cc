@@ -392,6 +392,10 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const Subscripti
   if (service == nullptr) {
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered"));
   }
+  const auto has_name = [&](const auto& receiver) { return receiver->spec().name == spec.name; };
+  if (!spec.name.empty() && std::any_of(receivers_.begin(), receivers_.end(), has_name)) {
+    return absl::AlreadyExistsError(absl::StrCat("a subscription ", spec.name, " is there already"));
+  }
   const auto gate = gates_.find(spec.service);
   if (spec.batch.most > 1 && gate != gates_.end()) {
     return absl::InvalidArgumentError("a service that limits its concurrent events has no batches");

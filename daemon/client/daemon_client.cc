@@ -56,13 +56,6 @@ absl::Status NoAtLeastOnce() {
   return absl::FailedPreconditionError("the daemon does not know at-least-once subscriptions");
 }
 
-void Store(const BackoffOptions& backoff, wire::Backoff* message) {
-  message->set_initial_nanos(backoff.initial.count());
-  message->set_multiplier(backoff.multiplier);
-  message->set_maximum_nanos(backoff.maximum.count());
-  message->set_jitter(backoff.jitter);
-}
-
 // False: not one of ours.
 bool DecodeEvent(std::string_view data, Event* event) {
   wire::EventView view;
@@ -487,18 +480,8 @@ absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(SubscriptionId resu
     return absl::InvalidArgumentError("a service that limits its concurrent events has no batches");
   }
   wire::ClientControl control;
-  wire::Subscribe* const message = control.mutable_subscribe();
-  message->set_service(spec.service);
-  for (const Filter& filter : spec.filters) wire::Store(filter, message->add_filters());
-  message->set_capacity(spec.capacity);
-  message->set_full_policy(static_cast<uint32_t>(spec.full_policy));
-  message->set_block_deadline_nanos(spec.block_deadline.count());
-  message->set_order(static_cast<uint32_t>(spec.order));
-  message->set_concurrency(spec.concurrency);
-  message->set_name(spec.name);
-  message->set_lease_nanos(spec.lease.count());
-  message->set_resumed(resumed);
-  if (spec.retry.has_value()) Store(*spec.retry, message->mutable_retry());
+  wire::Store(spec, control.mutable_subscribe());
+  control.mutable_subscribe()->set_resumed(resumed);
   const auto reply = Call(control, [&](const wire::Reply& answer) {
     AddMailbox(answer.subscription(), spec, std::move(handler), std::move(gate), answer.report_at_once());
   });

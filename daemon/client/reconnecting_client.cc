@@ -103,6 +103,7 @@ class ReconnectingClient::Core final : public DeadLetters, public std::enable_sh
   bool thread_ended_ ABSL_GUARDED_BY(mutex_) = false;
   uint32_t telling_ ABSL_GUARDED_BY(mutex_) = 0;
   Keeper keeper_ ABSL_GUARDED_BY(mutex_);
+  uint64_t connected_ ABSL_GUARDED_BY(mutex_) = 0;  // times
   uint64_t resent_ ABSL_GUARDED_BY(mutex_) = 0;
   absl::btree_map<std::string, ServiceSpec> services_ ABSL_GUARDED_BY(mutex_);
   struct Entry {
@@ -153,6 +154,7 @@ absl::Status ReconnectingClient::Core::Start() {
   control_.Set(*client);
   MutexLock lock(mutex_);
   client_ = *std::move(client);
+  connected_ = 1;
   thread_ = std::thread([self = shared_from_this()] { self->Run(); });
   return absl::OkStatus();
 }
@@ -285,6 +287,7 @@ bool ReconnectingClient::Core::Reconnect() {
       control_.Set(*client);
       MutexLock lock(mutex_);
       keeper_.StartSession();
+      ++connected_;
       client_ = *std::move(client);
       direct_ = false;
       room_.NotifyAll();
@@ -574,7 +577,7 @@ absl::Status ReconnectingClient::Core::Close(Duration deadline) {
 
 ReconnectingStatistics ReconnectingClient::Core::statistics() const {
   MutexLock lock(mutex_);
-  return {.connections = connection_,
+  return {.connections = connected_,
           .kept = keeper_.events(),
           .resent = resent_,
           .redeliveries = redeliveries_.load(std::memory_order_relaxed)};

@@ -6,11 +6,12 @@ namespace routebench::daemon {
 
 Redeliveries::Seen Redeliveries::Begin(const EventId& id, uint8_t attempt, Verdict* answer) {
   Entry& entry = events_[id];
-  if (attempt <= entry.attempt) {
+  const bool asked_for = entry.answered && entry.answer == Verdict::kRetry;
+  if (attempt <= entry.attempt && !asked_for) {
     *answer = entry.answer;
     return entry.answered ? Seen::kAnswered : Seen::kInHand;
   }
-  // A later attempt takes the place of the one before: whoever waits for that one waits for this one.
+  // This attempt takes the place of the one before: whoever waits for that one waits for this one.
   entry.attempt = attempt;
   entry.answered = false;
   return Seen::kNever;

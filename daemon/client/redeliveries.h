@@ -17,7 +17,7 @@ namespace routebench::daemon {
 // comes again gets the same answer and is not handed. Storage grows to the window and is reused. Not
 // thread-safe.
 //
-// A later attempt (R13) is another event: it was asked for.
+// A later attempt (R13), and whatever comes after kRetry, is another event: it was asked for.
 class Redeliveries {
  public:
   explicit Redeliveries(size_t window) : window_(window) {}

@@ -16,6 +16,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/server/loop_timers.h"
+#include "daemon/server/name_store.h"
 #include "daemon/server/session.h"
 #include "daemon/transport/unix_socket.h"
 #include "events/validation.h"
@@ -32,6 +33,8 @@ namespace {
 constexpr Duration kInquiryTimeout = std::chrono::seconds(1);
 // Taken from the listener at once, so that a flood of peers does not stop the events.
 constexpr int kAcceptsAtOnce = 16;
+// Of the number of a subscription, below the millisecond in which its daemon began.
+constexpr int kNumberBits = 22;
 
 }  // namespace
 
@@ -55,8 +58,12 @@ struct Connection {
 
 class Broker::Loop final : public SessionHost {
  public:
-  Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener);
+  Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener,
+       std::unique_ptr<NameStore> names);
   ~Loop() override { Stop(); }
+
+  // On an error it has not started and must not be used.
+  absl::Status Start();
 
   absl::Status Drain(Duration deadline);
   void Stop();
@@ -121,6 +128,7 @@ class Broker::Loop final : public SessionHost {
   const std::unique_ptr<Timers> event_timers_;
 
   EventStore store_;
+  const std::unique_ptr<NameStore> names_;  // null: there are none
   Exchange exchange_;
   const Session::Shared shared_;
   BrokerCounters counters_;
@@ -140,16 +148,30 @@ class Broker::Loop final : public SessionHost {
   RouterStatistics final_;  // once the thread has ended
 };
 
-Broker::Loop::Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener)
+Broker::Loop::Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener,
+                   std::unique_ptr<NameStore> names)
     : options_(std::move(options)),
       listener_(std::move(listener)),
       listening_(io_, listener_->descriptor()),
       own_timers_(MakeLoopTimers(io_)),
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
+      names_(std::move(names)),
       exchange_(options_.routing, *options_.clock, *event_timers_),
-      shared_{exchange_, store_, *this, options_.limits, domain_} {
+      shared_{exchange_, store_, *this, options_.limits, domain_} {}
+
+absl::Status Broker::Loop::Start() {
+  // No daemon of this boot has given these: its clock was behind, and none gives as many in a millisecond.
+  exchange_.NumberAfter(
+      static_cast<SubscriptionId>(options_.clock->Now().time_since_epoch() / std::chrono::milliseconds(1))
+      << kNumberBits);
+  absl::Status status = names_ == nullptr ? absl::OkStatus() : exchange_.UseNames(*names_);
+  if (!status.ok()) {
+    listening_.release();  // the listener closes it
+    return status;
+  }
   AcceptNext();
   thread_ = std::thread([this] { io_.run(); });
+  return absl::OkStatus();
 }
 
 template <typename Call>
@@ -465,6 +487,7 @@ void Broker::Loop::CloseAll() {
     const ConnectionPtr connection = connections_.begin()->second;
     Drop(connection, {ProtocolError::kShutdown, false, "the daemon stops"});
   }
+  exchange_.EndAbsent();
   for (auto it = drainers_.begin(); it != drainers_.end(); it = drainers_.begin()) {
     const auto done = std::move(it->second.done);
     drainers_.erase(it);
@@ -486,10 +509,17 @@ BrokerCounters Broker::Loop::Counters() {
 
 absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerOptions options) {
   if (absl::Status status = Validate(options.routing); !status.ok()) return status;
+  std::unique_ptr<NameStore> names;
+  if (!options.state_directory.empty()) {
+    auto opened = NameStore::Open(options.state_directory);
+    if (!opened.ok()) return opened.status();
+    names = *std::move(opened);
+  }
   auto listener = transport::UnixListener::Listen(options.socket_path);
   if (!listener.ok()) return listener.status();
-  return std::unique_ptr<Broker>(
-      new Broker(std::make_unique<Loop>(std::move(options), *std::move(listener))));
+  auto loop = std::make_unique<Loop>(std::move(options), *std::move(listener), std::move(names));
+  if (absl::Status status = loop->Start(); !status.ok()) return status;
+  return std::unique_ptr<Broker>(new Broker(std::move(loop)));
 }
 
 Broker::Broker(std::unique_ptr<Loop> loop) : loop_(std::move(loop)) {}

@@ -23,6 +23,8 @@ enum class LogLevel : uint8_t { kInfo, kWarning };
 
 struct BrokerOptions {
   std::string socket_path;
+  // Where the names of at-least-once subscriptions are kept (NameStore); empty: there are none.
+  std::string state_directory;
   const Clock* clock = &Clock::System();
   Timers* timers = nullptr;  // null: the loop's own, on the system's clock
   BrokerLimits limits;
@@ -42,7 +44,8 @@ struct BrokerCounters {
 // Thread-safe, but not from the log.
 class Broker {
  public:
-  // Listens, and starts the loop. Errors: those of UnixListener::Listen, and InvalidArgument.
+  // Reads the names, listens, and starts the loop. Errors: those of NameStore::Open and UnixListener::Listen,
+  // and InvalidArgument.
   static absl::StatusOr<std::unique_ptr<Broker>> Start(BrokerOptions options);
   // Stops.
   ~Broker();

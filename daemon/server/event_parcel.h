@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -37,6 +38,15 @@ class AttributeSet : public boost::intrusive_ref_counter<AttributeSet, boost::th
 };
 using AttributeSetPtr = boost::intrusive_ptr<AttributeSet>;
 
+// Who keeps an event, and what it waits for; shared by all that the event is in the broker.
+struct KeptEvent : boost::intrusive_ref_counter<KeptEvent, boost::thread_unsafe_counter> {
+  uint64_t number = 0;   // in its session
+  uint32_t awaited = 1;  // at-least-once subscriptions that have not answered, and whoever still routes it
+  bool by_all = true;    // of those that have answered, all acknowledged it
+  bool resent = false;   // it may have been published before
+};
+using KeptEventPtr = boost::intrusive_ptr<KeptEvent>;
+
 // Memory of the store: this object, then the inline attributes, then the body.
 class EventParcel final : public delivery::Parcel {
  public:
@@ -46,6 +56,9 @@ class EventParcel final : public delivery::Parcel {
   uint32_t frame_bytes() const { return frame_bytes_; }  // of the frame it came in
 
   EventStore& home() const { return home_; }
+  KeptEvent* kept() const { return kept_.get(); }            // null: its publisher does not keep it
+  void Keep(KeptEventPtr kept) { kept_ = std::move(kept); }  // before it is shared
+
   const AttributeSetPtr& attributes() const { return attributes_; }  // null: inline, or none
   std::string_view inline_attributes() const { return {bytes(), encoded_.attributes_size}; }
   std::string_view body() const { return {bytes() + encoded_.attributes_size, encoded_.body_size}; }
@@ -61,6 +74,7 @@ class EventParcel final : public delivery::Parcel {
   EventStore& home_;
   const EncodedHeader encoded_;
   AttributeSetPtr attributes_;
+  KeptEventPtr kept_;
   uint32_t origin_ = 0;
   uint32_t frame_bytes_ = 0;
   bool report_delivered_ = false;

@@ -26,6 +26,8 @@ size_t RoomOutside(const Subscription& subscription) {
   const size_t most_out = 2 * subscription.queue.options().capacity;
   const size_t out = subscription.queue.out();
   const size_t span = subscription.ledger.span();
+  // What a name is to get again is kept here until it is answered.
+  if (!subscription.name.empty() && subscription.ledger.unanswered() >= most_out) return 0;
   return span >= kMaxSpan + most_out || out >= most_out ? 0 : most_out - out;
 }
 
@@ -63,6 +65,8 @@ Subscription::Subscription(SubscriptionId number, Peer& peer, const Subscription
       counts_in_flight(counts),
       block_deadline(spec.block_deadline),
       retry(spec.retry),
+      name(spec.name),
+      lease(spec.lease),
       queue({.capacity = spec.capacity, .full_policy = spec.full_policy, .order = spec.order}) {}
 
 Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers)
@@ -79,6 +83,7 @@ Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& ti
 void Exchange::AddPeer(Peer& peer) { peers_.emplace(peer.number(), &peer); }
 
 void Exchange::RemovePeer(Peer& peer, Outcome outcome) {
+  peer.leaving_ = true;
   if (peer.waiting()) {
     for (const Peer::Waiting& at : std::exchange(peer.waiting_at_, {})) {
       std::erase(at.subscription->waiters, &peer);
@@ -91,8 +96,14 @@ void Exchange::RemovePeer(Peer& peer, Outcome outcome) {
     peer.OnAdmitted(*event);
   }
   absl::erase_if(watches_, [&](const auto& watch) { return watch.second == &peer; });
+  std::vector<Subscription*> named;
+  for (const auto& [id, subscription] : peer.subscriptions_) {
+    if (!subscription->name.empty() && !subscription->ending) named.push_back(subscription.get());
+  }
+  for (Subscription* const subscription : named) Leave(*subscription);
   for (const ServiceState& service : directory_.List({})) {
-    if (Owns(peer, service.spec.id)) directory_.Deregister(service.spec.id).IgnoreError();
+    if (!Owns(peer, service.spec.id) || LeaveService(service.spec.id)) continue;
+    directory_.Deregister(service.spec.id).IgnoreError();
   }
   absl::erase_if(owners_, [&](const auto& owned) { return owned.second == &peer; });
   Announce();
@@ -118,8 +129,12 @@ bool Exchange::Owns(const Peer& owner, const std::string& service) const {
 }
 
 absl::Status Exchange::Register(Peer& owner, const ServiceSpec& service) {
-  if (absl::Status status = directory_.Register(service); !status.ok()) return status;
-  owners_.emplace(service.id, &owner);
+  if (Owns(absent_, service.id)) {
+    if (absl::Status status = ReturnService(owner, service); !status.ok()) return status;
+  } else {
+    if (absl::Status status = directory_.Register(service); !status.ok()) return status;
+    owners_.emplace(service.id, &owner);
+  }
   Announce();
   return absl::OkStatus();
 }
@@ -127,6 +142,13 @@ absl::Status Exchange::Register(Peer& owner, const ServiceSpec& service) {
 absl::Status Exchange::Deregister(Peer& owner, const std::string& service) {
   if (!Owns(owner, service)) {
     return absl::NotFoundError(absl::StrCat("no service ", service, " is registered here"));
+  }
+  std::vector<SubscriptionId> absent;
+  for (const auto& [id, subscription] : absent_.subscriptions_) {
+    if (subscription->routed.service->settings.id == service) absent.push_back(id);
+  }
+  for (const SubscriptionId id : absent) {
+    Unsubscribe(absent_, id, Outcome::kDroppedUnsubscribed).IgnoreError();
   }
   std::vector<SubscriptionId> ended;
   for (const auto& [id, subscription] : owner.subscriptions_) {
@@ -141,22 +163,44 @@ absl::Status Exchange::Deregister(Peer& owner, const std::string& service) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<SubscriptionId> Exchange::Subscribe(Peer& owner, const SubscriptionSpec& spec) {
+absl::StatusOr<SubscriptionId> Exchange::Subscribe(Peer& owner, const SubscriptionSpec& spec,
+                                                   SubscriptionId resumed) {
   if (absl::Status status = Validate(spec); !status.ok()) return status;
   if (!Owns(owner, spec.service)) {
     return absl::NotFoundError(absl::StrCat("no service ", spec.service, " is registered here"));
   }
   auto filters = routing::FilterSet::Compile(spec.filters);
   if (!filters.ok()) return filters.status();
+  Subscription* known = nullptr;
+  if (spec.guarantee == Guarantee::kAtLeastOnce) {
+    const auto found = FindName(spec);
+    if (!found.ok()) return found.status();
+    known = *found;
+  }
+  const auto id = known != nullptr ? absl::StatusOr<SubscriptionId>(known->id) : NewId(resumed);
+  if (!id.ok()) return id.status();
+  if (spec.guarantee == Guarantee::kAtLeastOnce) {
+    if (absl::Status status = StoreName(*id, spec); !status.ok()) return status;
+  }
+  if (known != nullptr) {
+    Return(*known, owner, spec, *std::move(filters));
+  } else {
+    Add(owner, *id, spec, *std::move(filters));
+  }
+  RebuildTable();
+  return *id;
+}
+
+Subscription& Exchange::Add(Peer& owner, SubscriptionId id, const SubscriptionSpec& spec,
+                            routing::FilterSet filters) {
   const auto service = directory_.Find(spec.service);
-  const SubscriptionId id = ++last_subscription_;
   auto& subscription = owner.subscriptions_[id] = std::make_unique<Subscription>(
       id, owner, spec,
-      routing::Table::Subscription{service, std::make_shared<const routing::FilterSet>(*std::move(filters))},
+      routing::Table::Subscription{service, std::make_shared<const routing::FilterSet>(std::move(filters))},
       directory_.CountsInFlight(*service));
   living_.push_back(subscription.get());
-  RebuildTable();
-  return id;
+  if (!spec.name.empty()) by_name_[spec.name] = subscription.get();
+  return *subscription;
 }
 
 absl::Status Exchange::Unsubscribe(Peer& owner, SubscriptionId id, Outcome outcome) {
@@ -164,11 +208,12 @@ absl::Status Exchange::Unsubscribe(Peer& owner, SubscriptionId id, Outcome outco
   if (subscription == nullptr || subscription->ending) {
     return absl::NotFoundError(absl::StrCat("no subscription ", id));
   }
+  const absl::Status forgotten = subscription->name.empty() ? absl::OkStatus() : ForgetName(*subscription);
   subscription->ending = true;
   RebuildTable();
   End(*subscription, outcome);
   EraseIfSettled(*subscription);
-  return absl::OkStatus();
+  return forgotten;
 }
 
 void Exchange::End(Subscription& subscription, Outcome outcome) {
@@ -198,9 +243,9 @@ void Exchange::RebuildTable() {
   table_ = directory_.MakeTable(std::move(subscriptions));
 }
 
-bool Exchange::CountsInFlight(Peer& owner, SubscriptionId id) {
+bool Exchange::ReportsAtOnce(Peer& owner, SubscriptionId id) {
   const Subscription* const subscription = Find(owner, id);
-  return subscription != nullptr && subscription->counts_in_flight;
+  return subscription != nullptr && (subscription->counts_in_flight || !subscription->name.empty());
 }
 
 absl::Status Exchange::Change(absl::FunctionRef<absl::Status(routing::Directory&)> change) {
@@ -270,9 +315,12 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
     Discard(origin, event->header(), Outcome::kDroppedClosed);
     return true;
   }
-  if (duplicates_.has_value()) {
+  const KeptEventPtr kept = event->kept();
+  const bool resent = kept != nullptr && kept->resent;
+  if (duplicates_.has_value() && !resent) {
     if (duplicates_->Contains(event->header().id, now_)) {
       Discard(origin, event->header(), Outcome::kDuplicate);
+      Release(*event, true);
       return true;
     }
     duplicates_->Insert(event->header().id, now_);
@@ -280,16 +328,22 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
   Resolve(*event);
   if (decision_.receivers.empty()) {
     Discard(origin, event->header(), Outcome::kUnrouted);
+    Release(*event, true);
     return true;
   }
   for (const routing::Decision::Receiver& receiver : decision_.receivers) {
     Subscription& subscription = *living_[receiver.subscription];
+    if (kept != nullptr) {
+      if (resent && subscription.name.empty()) continue;
+      if (!subscription.name.empty()) ++kept->awaited;
+    }
     ++subscription.books.routed;
     if (subscription.counts_in_flight) ++subscription.routed.service->in_flight;
     if (receiver.rule != routing::Decision::kNoRule) table_.rules()[receiver.rule]->CountRouted();
     ++origin.unsettled_;
     Offer(origin, subscription, event);
   }
+  Release(*event, true);
   if (origin.waiting_at_.empty()) return true;
   origin.waiting_event_ = event;
   return false;
@@ -418,7 +472,7 @@ bool Exchange::Take(Subscription& subscription, size_t max, std::vector<ParcelPt
                              .sequence = event.header().sequence,
                              .origin = event.origin(),
                              .report_delivered = event.report_delivered(),
-                             .parcel = subscription.retry.has_value() ? batch[i] : nullptr});
+                             .parcel = subscription.Retains() ? batch[i] : nullptr});
   }
   for (const ParcelPtr& parcel : expired_) SettleParcel(subscription, *parcel, Outcome::kExpired);
   if (!expired_.empty()) GiveRoom(subscription);
@@ -489,8 +543,10 @@ void Exchange::RetryOrBury(Subscription& subscription, Ledger::Entry& entry, Out
     return SettleEntry(subscription, entry, Outcome::kDeadLettered);
   }
   if (subscription.queue.closed()) return SettleEntry(subscription, entry, subscription.end_outcome);
-  subscription.queue.Hold(event.home().MakeAttempt(event, static_cast<uint8_t>(event.header().attempt + 1)),
-                          After(now_, *delay));
+  const EventParcelPtr next =
+      event.home().MakeAttempt(event, static_cast<uint8_t>(event.header().attempt + 1));
+  next->Keep(event.kept());
+  subscription.queue.Hold(next, After(now_, *delay));
   subscription.ledger.Answer(entry);
   NoteDeliverable(subscription);
 }
@@ -513,6 +569,7 @@ absl::Status Exchange::ReplayDeadLetter(uint64_t number) {
   }
   const EventParcel& event = EventOf(*letter->parcel);
   ++subscription->books.routed;
+  if (subscription->counts_in_flight) ++subscription->routed.service->in_flight;
   if (const auto origin = peers_.find(event.origin()); origin != peers_.end()) ++origin->second->unsettled_;
   subscription->queue.Offer(event.home().MakeAttempt(event, 1), now_);
   NoteDeliverable(*subscription);
@@ -534,14 +591,17 @@ void Exchange::SettleParcel(Subscription& subscription, const delivery::Parcel& 
   Settled(subscription, outcome);
   const EventParcel& event = EventOf(parcel);
   Tell(event.origin(), MakeOutcome(subscription.id, event.header().id, event.header().sequence, outcome),
-       true);
+       event.kept() == nullptr || !IsLeaving(event.origin()));
+  if (!subscription.name.empty()) Release(event, outcome == Outcome::kDelivered);
 }
 
 void Exchange::SettleEntry(Subscription& subscription, const Ledger::Entry& entry, Outcome outcome) {
   Settled(subscription, outcome);
+  const ParcelPtr parcel = entry.parcel;
   subscription.ledger.Answer(const_cast<Ledger::Entry&>(entry));
   Tell(entry.origin, MakeOutcome(subscription.id, entry.event, entry.sequence, outcome),
        outcome != Outcome::kDelivered || entry.report_delivered);
+  if (!subscription.name.empty()) Release(EventOf(*parcel), outcome == Outcome::kDelivered);
 }
 
 void Exchange::Tell(uint32_t origin, const wire::EventOutcome& outcome, bool wanted) {
@@ -573,8 +633,10 @@ RouterStatistics Exchange::Statistics() const {
   RouterStatistics statistics;
   statistics.books = past_;
   absl::flat_hash_map<const routing::Service*, Books> by_service;
-  for (const auto& [number, peer] : peers_) {
-    for (const auto& [id, subscription] : peer->subscriptions_) {
+  std::vector<const Peer*> owners = {&absent_};
+  for (const auto& [number, peer] : peers_) owners.push_back(peer);
+  for (const Peer* const owner : owners) {
+    for (const auto& [id, subscription] : owner->subscriptions_) {
       Books books = subscription->books;
       books.in_flight = subscription->in_flight();
       statistics.books += books;

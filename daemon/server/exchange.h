@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 #include "daemon/server/event_parcel.h"
 #include "daemon/server/ledger.h"
+#include "daemon/server/name_store.h"
 #include "events/clock.h"
 #include "events/control.h"
 #include "events/delivery/dead_letter_queue.h"
@@ -37,12 +38,18 @@ struct Subscription {
                routing::Table::Subscription route, bool counts);
   uint64_t in_flight() const { return queue.held() + queue.ready() + waiting + ledger.unanswered(); }
 
+  // What is out may be needed again.
+  bool Retains() const { return retry.has_value() || !name.empty(); }
+
   const SubscriptionId id;
-  Peer* const owner;
-  const routing::Table::Subscription routed;
-  const bool counts_in_flight;  // at its service
-  const Duration block_deadline;
-  const std::optional<BackoffOptions> retry;
+  Peer* owner;
+  routing::Table::Subscription routed;
+  bool counts_in_flight;  // at its service
+  Duration block_deadline;
+  std::optional<BackoffOptions> retry;
+  const std::string name;  // empty: at most once
+  Duration lease;          // of the name
+  uint64_t absences = 0;   // how often its owner has gone
   delivery::SubscriptionQueue queue;
   Ledger ledger;        // what was sent to the owner and is not answered
   uint64_t handed = 0;  // of what was sent
@@ -76,6 +83,8 @@ class Peer {
   virtual void OnAdmitted(const EventParcel& event) = 0;       // the event that waited
   virtual void OnOutcome(const wire::EventOutcome& outcome) = 0;
   virtual void OnChange(WatchId watch, const ServiceChange& change) = 0;
+  // It need not keep its event of this number any longer.
+  virtual void OnReleased(uint64_t number, bool by_all) = 0;
 
  private:
   friend class Exchange;
@@ -85,10 +94,24 @@ class Peer {
   };
   const uint32_t number_;
   uint64_t unsettled_ = 0;
+  bool leaving_ = false;
   EventParcelPtr waiting_event_;
   std::vector<Waiting> waiting_at_;
   bool waiting_timer_set_ = false;
   absl::btree_map<SubscriptionId, std::unique_ptr<Subscription>> subscriptions_;
+};
+
+// Where the subscriptions are whose owner has gone and whose name has not.
+class Absent final : public Peer {
+ public:
+  Absent() : Peer(0) {}
+
+ private:
+  void OnDeliverable(Subscription& subscription) override { subscription.listed = false; }
+  void OnAdmitted(const EventParcel&) override {}
+  void OnOutcome(const wire::EventOutcome&) override {}
+  void OnChange(WatchId, const ServiceChange&) override {}
+  void OnReleased(uint64_t, bool) override {}
 };
 
 class Exchange {
@@ -99,16 +122,25 @@ class Exchange {
   void UpdateTime() { now_ = clock_.Now(); }
   TimePoint now() const { return now_; }
 
+  // The numbers of subscriptions follow this one: clients come back with those that an earlier daemon gave.
+  void NumberAfter(SubscriptionId last) { last_subscription_ = last; }
+  // From now on there are at-least-once subscriptions. Those in the store come back, absent. The store
+  // outlives the exchange. DataLoss: what is in it is not what Subscribe would take. Before the first peer.
+  absl::Status UseNames(NameStore& names);
+
   void AddPeer(Peer& peer);
-  // Ends its subscriptions; everything that is not settled there, and its event that waits, ends as
-  // `outcome`.
+  // Ends its subscriptions, but those with a name are absent from now on; everything else that is not settled
+  // there, and its event that waits, ends as `outcome`.
   void RemovePeer(Peer& peer, Outcome outcome);
 
   absl::Status Register(Peer& owner, const ServiceSpec& service);
   absl::Status Deregister(Peer& owner, const std::string& service);
-  absl::StatusOr<SubscriptionId> Subscribe(Peer& owner, const SubscriptionSpec& spec);
-  // The decisions look at what its service has in flight: its owner should report every event at once.
-  static bool CountsInFlight(Peer& owner, SubscriptionId subscription);
+  // `resumed`: the number that it had in an earlier session, or 0. FailedPrecondition: there are no names.
+  absl::StatusOr<SubscriptionId> Subscribe(Peer& owner, const SubscriptionSpec& spec,
+                                           SubscriptionId resumed = 0);
+  // Its owner should report every event at once: a publisher waits for it, or the decisions look at what its
+  // service has in flight.
+  static bool ReportsAtOnce(Peer& owner, SubscriptionId subscription);
   // What waits here ends as `outcome`; what is out is the owner's to settle.
   absl::Status Unsubscribe(Peer& owner, SubscriptionId subscription, Outcome outcome);
 
@@ -125,8 +157,10 @@ class Exchange {
   bool Publish(Peer& origin, const EventParcelPtr& event);
   // Counts an event that goes nowhere.
   void Discard(Peer& origin, const EventHeader& header, Outcome outcome);
-  // From now on every event is discarded as kDroppedClosed.
+  // From now on every event is discarded as kDroppedClosed; one that is kept stays so.
   void StopAdmitting() { admitting_ = false; }
+  // What is held for absent subscriptions ends as kDroppedClosed; their names stay. After the last peer.
+  void EndAbsent();
 
   // For a subscription that OnDeliverable named: moves up to `max` events from its queue to `batch`, and into
   // the ledger. True: there is more. False: OnDeliverable will name it again, and it may be gone already.
@@ -144,7 +178,7 @@ class Exchange {
 
   // Whether the owner has events that it may have reported only in part.
   static bool HasUnanswered(const Peer& owner);
-  uint64_t InFlight() const;
+  uint64_t InFlight() const;  // but what is held for absent subscriptions
   RouterStatistics Statistics() const;
 
  private:
@@ -161,6 +195,22 @@ class Exchange {
   Subscription* FindLiving(SubscriptionId subscription);
   void SettleParcel(Subscription& subscription, const delivery::Parcel& parcel, Outcome outcome);
   void SettleEntry(Subscription& subscription, const Ledger::Entry& entry, Outcome outcome);
+  void Release(const EventParcel& event, bool acknowledged);
+  absl::StatusOr<SubscriptionId> NewId(SubscriptionId resumed);
+  absl::StatusOr<Subscription*> FindName(const SubscriptionSpec& spec);
+  absl::Status StoreName(SubscriptionId id, const SubscriptionSpec& spec);
+  absl::Status RestoreName(const StoredName& name);
+  Subscription& Add(Peer& owner, SubscriptionId id, const SubscriptionSpec& spec, routing::FilterSet filters);
+  void Return(Subscription& subscription, Peer& owner, const SubscriptionSpec& spec,
+              routing::FilterSet filters);
+  void Leave(Subscription& subscription);
+  void Move(Subscription& subscription, Peer& owner);
+  void SetService(Subscription& subscription);
+  bool LeaveService(const std::string& service);
+  absl::Status ReturnService(Peer& owner, const ServiceSpec& service);
+  void OnLeaseEnd(SubscriptionId subscription, uint64_t absences);
+  absl::Status ForgetName(Subscription& subscription);
+  bool IsLeaving(uint32_t peer) const;
   void Tell(uint32_t origin, const wire::EventOutcome& outcome, bool wanted);
   void End(Subscription& subscription, Outcome outcome);
   void EraseIfSettled(Subscription& subscription);
@@ -190,6 +240,9 @@ class Exchange {
   delivery::DeadLetterQueue dead_letters_;
   std::vector<delivery::ParcelPtr> expired_;
   SubscriptionId last_subscription_ = 0;
+  NameStore* names_ = nullptr;
+  absl::flat_hash_map<std::string, Subscription*> by_name_;
+  Absent absent_;
   Books past_;  // of what has no living subscription
 };
 

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
 #include <ostream>
 #include <string>
@@ -16,6 +17,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "daemon/server/broker.h"
+#include "daemon/server/crash_point.h"
 #include "daemon/transport/unix_socket.h"
 #include "daemon/wire/frames.h"
 #include "events/mutex.h"
@@ -28,6 +30,7 @@ constexpr int kUsage = 64;
 
 struct Flags {
   std::string socket = transport::DefaultSocketPath();
+  std::string state;
   size_t max_body = BrokerLimits().max_body_bytes;
   std::string log_level = "info";
   double drain_seconds = 5;
@@ -46,6 +49,10 @@ std::string BalancingNames() {
 
 void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--socket", flags.socket, "where to listen")->capture_default_str()->type_name("PATH");
+  app.add_option(
+         "--state", flags.state,
+         "directory where the names of at-least-once subscriptions are kept; without it there are none")
+      ->type_name("DIR");
   app.add_option("--max-body", flags.max_body, "largest encoded body that is taken, in bytes")
       ->capture_default_str()
       ->check(CLI::Range(size_t{1}, size_t{1} << 30))
@@ -149,11 +156,18 @@ std::string Describe(const Books& books) {
 }
 
 int Serve(const Flags& flags, std::ostream& err) {
+  if (const char* const point = std::getenv("ROUTEBENCH_CRASH_POINT"); point != nullptr) {
+    if (absl::Status status = ArmCrashPoint(point); !status.ok()) {
+      err << "eventd: " << std::string(status.message()) << "\n";
+      return kUsage;
+    }
+  }
   LineLog log(err, flags.log_level);
   const int signals = BlockStopSignals();
   signal(SIGPIPE, SIG_IGN);
   BrokerOptions options;
   options.socket_path = flags.socket;
+  options.state_directory = flags.state;
   options.limits.max_body_bytes = flags.max_body;
   options.routing = flags.routing;
   options.log = [&log](LogLevel level, const std::string& line) { log.Write(level, line); };

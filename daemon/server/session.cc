@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/server/control_requests.h"
+#include "daemon/server/crash_point.h"
 #include "daemon/wire/specs.h"
 #include "events/codec.h"
 
@@ -31,23 +32,8 @@ absl::StatusOr<SubscriptionSpec> SubscriptionOf(const wire::Subscribe& message, 
     return absl::InvalidArgumentError(
         absl::StrCat("a subscription's capacity is at most ", limits.max_capacity, " here"));
   }
-  if (message.full_policy() > static_cast<uint32_t>(FullPolicy::kDropNewest) ||
-      message.order() > static_cast<uint32_t>(QueueOrder::kPriority)) {
-    return absl::InvalidArgumentError("unknown policy or order");
-  }
-  SubscriptionSpec spec = {.service = message.service(),
-                           .capacity = message.capacity(),
-                           .full_policy = static_cast<FullPolicy>(message.full_policy()),
-                           .block_deadline = Duration(message.block_deadline_nanos()),
-                           .order = static_cast<QueueOrder>(message.order()),
-                           .concurrency = message.concurrency()};
-  for (const wire::Filter& filter : message.filters()) wire::Load(filter, &spec.filters.emplace_back());
-  if (message.has_retry()) {
-    spec.retry = BackoffOptions{.initial = Duration(message.retry().initial_nanos()),
-                                .multiplier = message.retry().multiplier(),
-                                .maximum = Duration(message.retry().maximum_nanos()),
-                                .jitter = message.retry().jitter()};
-  }
+  SubscriptionSpec spec;
+  if (absl::Status status = wire::Load(message, &spec); !status.ok()) return status;
   return spec;
 }
 
@@ -84,10 +70,14 @@ Session::MaybeEnd Session::Read() {
   if (result.status == IoResult::Status::kEnd) {
     return End{established_ ? ProtocolError::kDied : ProtocolError::kHandshakeBroken, goodbye_, {}};
   }
+  CrashPoint(CrashAt::kPublishReceived);
   for (;;) {
     std::string_view frame;
     const FrameReader::Result next = in_.Next(&frame);
-    if (next == FrameReader::Result::kIncomplete) return std::nullopt;
+    if (next == FrameReader::Result::kIncomplete) {
+      CrashPoint(CrashAt::kPublishRouted);
+      return std::nullopt;
+    }
     if (next == FrameReader::Result::kTooLong) return End{ProtocolError::kFrameTooLong, false, {}};
     if (const MaybeError error = OnFrame(frame)) {
       return End{*error, false, std::exchange(refusal_, {})};
@@ -135,8 +125,15 @@ Session::MaybeError Session::OnPublish(std::string_view frame) {
   const bool intact = Crc32c(view.body) == view.header.body_crc32c;
   EventParcelPtr event = shared_.store.Make(view, std::move(attributes), number(),
                                             (prefix.flags & wire::kReportDelivered) != 0, frame.size());
+  if ((prefix.flags & wire::kKept) != 0) {
+    KeptEventPtr kept(new KeptEvent);
+    kept->number = ++kept_events_;
+    kept->resent = (prefix.flags & wire::kResent) != 0;
+    event->Keep(std::move(kept));
+  }
   if (!intact) {
     shared_.exchange.Discard(*this, event->header(), Outcome::kDroppedCorrupt);
+    if (event->kept() != nullptr) OnReleased(event->kept()->number, false);
     NoteAdmitted(*event);
   } else if (MustPark()) {
     parked_.PushBack(std::move(event));
@@ -163,6 +160,7 @@ Session::MaybeError Session::OnDefineAttributes(std::string_view frame) {
 }
 
 Session::MaybeError Session::OnReport(std::string_view frame) {
+  CrashPoint(CrashAt::kAnswerReceived);
   wire::Progress progress;
   wire::Acknowledged acknowledged;
   wire::Settled settled;
@@ -187,6 +185,7 @@ Session::MaybeError Session::OnReport(std::string_view frame) {
       shared_.host.OnProgressDone(*this, done.number);
       return std::nullopt;
   }
+  CrashPoint(CrashAt::kAnswerTaken);
   return believable ? std::nullopt : MaybeError(ProtocolError::kProgress);
 }
 
@@ -265,11 +264,12 @@ void Session::OnRequest(const wire::ClientControl& control) {
 void Session::OnSubscribe(const wire::ClientControl& control) {
   absl::StatusOr<SubscriptionSpec> spec = SubscriptionOf(control.subscribe(), shared_.limits);
   absl::StatusOr<SubscriptionId> id =
-      spec.ok() ? shared_.exchange.Subscribe(*this, *spec) : absl::StatusOr<SubscriptionId>(spec.status());
+      spec.ok() ? shared_.exchange.Subscribe(*this, *spec, control.subscribe().resumed())
+                : absl::StatusOr<SubscriptionId>(spec.status());
   if (!id.ok()) return Reply(control.request(), id.status());
   wire::Reply reply;
   reply.set_subscription(*id);
-  reply.set_report_at_once(Exchange::CountsInFlight(*this, *id));
+  reply.set_report_at_once(Exchange::ReportsAtOnce(*this, *id));
   SendReply(control.request(), reply);
 }
 
@@ -317,10 +317,17 @@ Session::MaybeEnd Session::Work() {
   GoOnWithParked();
   IoResult result;
   do {
+    const bool delivers = !deliverable_.empty();
+    const bool credits = admitted_bytes_ > credited_bytes_;
+    const bool releases = released_.count > 0;
     Fill();
-    if (admitted_bytes_ > credited_bytes_) GiveCredit();
+    if (credits) GiveCredit();
+    if (releases) SendReleased();
     if (out_.pending() > shared_.limits.output_limit) return End{ProtocolError::kOutputLimit, false, {}};
     result = out_.Flush(*channel_);
+    if (delivers) CrashPoint(CrashAt::kDelivered);
+    if (credits) CrashPoint(CrashAt::kCredited);
+    if (releases) CrashPoint(CrashAt::kPublisherAcknowledged);
   } while (result.status == IoResult::Status::kDone && !deliverable_.empty());
   if (result.status == IoResult::Status::kFailed) {
     return End{ProtocolError::kSystem, false, strerror(result.error)};
@@ -398,6 +405,25 @@ void Session::OnOutcome(const wire::EventOutcome& outcome) {
   if (wants_outcomes_) Send(outcome);
 }
 
+// Those that follow one another go in one frame.
+void Session::OnReleased(uint64_t number, bool by_all) {
+  const uint8_t flags = by_all ? 0 : wire::kNotByAll;
+  if (released_.count > 0 &&
+      (number != released_.first + released_.count || flags != released_.prefix.flags)) {
+    SendReleased();
+  }
+  if (released_.count++ == 0) {
+    released_.first = number;
+    released_.prefix.flags = flags;
+  }
+  MarkDirty();
+}
+
+void Session::SendReleased() {
+  Send(released_);
+  released_.count = 0;
+}
+
 void Session::RequestProgress(uint32_t number, bool eager) {
   wire::ProgressRequest request;
   request.prefix.flags = eager ? wire::kEager : 0;
@@ -445,6 +471,7 @@ void Session::Abandon(Outcome outcome) {
 
 void Session::SayEnd(const End& end) {
   if (admitted_bytes_ > credited_bytes_) GiveCredit();
+  if (released_.count > 0) SendReleased();
   wire::BrokerControl farewell;
   wire::Refused* const reason = established_ ? farewell.mutable_goodbye() : farewell.mutable_refused();
   const std::string_view name = wire::Name(end.error);

@@ -93,6 +93,7 @@ class Session final : public Peer {
   void OnAdmitted(const EventParcel& event) override;
   void OnOutcome(const wire::EventOutcome& outcome) override;
   void OnChange(WatchId watch, const ServiceChange& change) override;
+  void OnReleased(uint64_t number, bool by_all) override;
 
   MaybeError OnFrame(std::string_view frame);
   MaybeError OnPublish(std::string_view frame);
@@ -108,6 +109,7 @@ class Session final : public Peer {
   void NoteAdmitted(const EventParcel& event);
   void GoOnWithParked();
   void GiveCredit();
+  void SendReleased();
   void Fill();
   void AppendDelivery(SubscriptionId subscription, const delivery::ParcelPtr& parcel);
   template <typename Frame>
@@ -135,6 +137,8 @@ class Session final : public Peer {
   uint64_t admitted_bytes_ = 0;
   uint64_t credited_bytes_ = 0;
   uint64_t admitted_events_ = 0;
+  uint64_t kept_events_ = 0;               // published so far
+  wire::Released released_;                // and not yet sent
   delivery::Ring<EventParcelPtr> parked_;  // behind an event that waits; the window bounds them
 
   transport::FrameWriter out_;

@@ -29,7 +29,7 @@ inline constexpr uint32_t kProtocolVersion = 1;
 // Features both sides must name in their greeting to use them.
 inline constexpr uint64_t kInternedAttributes = 1;  // DefineAttributes, headers that name a set by number
 inline constexpr uint64_t kAtLeastOnce = 1 << 8;    // named subscriptions, kKept, Released
-inline constexpr uint64_t kFeatures = kInternedAttributes;
+inline constexpr uint64_t kFeatures = kInternedAttributes | kAtLeastOnce;
 
 enum class FrameType : uint8_t {
   kControl = 1,

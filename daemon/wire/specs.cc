@@ -85,6 +85,50 @@ void Load(const Register& message, ServiceSpec* spec) {
   for (const Metadata& entry : message.metadata()) spec->metadata.emplace_back(entry.key(), entry.value());
 }
 
+void Store(const SubscriptionSpec& spec, Subscribe* message) {
+  message->set_service(spec.service);
+  for (const routebench::Filter& filter : spec.filters) Store(filter, message->add_filters());
+  message->set_capacity(spec.capacity);
+  message->set_full_policy(static_cast<uint32_t>(spec.full_policy));
+  message->set_block_deadline_nanos(spec.block_deadline.count());
+  message->set_order(static_cast<uint32_t>(spec.order));
+  message->set_concurrency(spec.concurrency);
+  if (spec.retry.has_value()) {
+    message->mutable_retry()->set_initial_nanos(spec.retry->initial.count());
+    message->mutable_retry()->set_multiplier(spec.retry->multiplier);
+    message->mutable_retry()->set_maximum_nanos(spec.retry->maximum.count());
+    message->mutable_retry()->set_jitter(spec.retry->jitter);
+  }
+  if (spec.guarantee == Guarantee::kAtMostOnce) return;
+  message->set_name(spec.name);
+  message->set_lease_nanos(spec.lease.count());
+}
+
+absl::Status Load(const Subscribe& message, SubscriptionSpec* spec) {
+  if (message.full_policy() > static_cast<uint32_t>(FullPolicy::kDropNewest) ||
+      message.order() > static_cast<uint32_t>(QueueOrder::kPriority)) {
+    return absl::InvalidArgumentError("unknown policy or order");
+  }
+  spec->service = message.service();
+  for (const Filter& filter : message.filters()) Load(filter, &spec->filters.emplace_back());
+  spec->capacity = message.capacity();
+  spec->full_policy = static_cast<FullPolicy>(message.full_policy());
+  spec->block_deadline = Duration(message.block_deadline_nanos());
+  spec->order = static_cast<QueueOrder>(message.order());
+  spec->concurrency = message.concurrency();
+  if (message.has_retry()) {
+    spec->retry = BackoffOptions{.initial = Duration(message.retry().initial_nanos()),
+                                 .multiplier = message.retry().multiplier(),
+                                 .maximum = Duration(message.retry().maximum_nanos()),
+                                 .jitter = message.retry().jitter()};
+  }
+  if (message.name().empty()) return absl::OkStatus();
+  spec->guarantee = Guarantee::kAtLeastOnce;
+  spec->name = message.name();
+  spec->lease = Duration(message.lease_nanos());
+  return absl::OkStatus();
+}
+
 void Store(const routebench::Rule& rule, Rule* message) {
   message->set_id(rule.id);
   message->set_name(rule.name);

@@ -20,6 +20,9 @@ void Load(const Filter& message, routebench::Filter* filter);
 void Store(const ServiceSpec& spec, Register* message);
 void Load(const Register& message, ServiceSpec* spec);
 
+void Store(const SubscriptionSpec& spec, Subscribe* message);
+absl::Status Load(const Subscribe& message, SubscriptionSpec* spec);
+
 void Store(const routebench::Rule& rule, Rule* message);
 absl::Status Load(const Rule& message, routebench::Rule* rule);
 

@@ -84,6 +84,10 @@ class SubscriptionQueue {
   // Makes the held events ready whose time has come; Take does the same.
   void ReleaseHeld(TimePoint now);
 
+  // Takes back what was in a queue before this one: it gets a place even where none is free. Requires
+  // !closed().
+  void Restore(ParcelPtr parcel, TimePoint now) { Queue(std::move(parcel), now); }
+
   // `count` of the out events have been handed to a handler (or dropped by whoever held them): frees their
   // places. Requires count <= out().
   void Handed(size_t count);

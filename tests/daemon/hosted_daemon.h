@@ -14,9 +14,10 @@ namespace routebench::testing {
 
 class HostedDaemon {
  public:
-  // Of `options` everything but the socket path.
+  // Of `options` everything but the paths.
   explicit HostedDaemon(daemon::BrokerOptions options = {}) {
     options.socket_path = socket_path();
+    options.state_directory = (directory_.path() / "state").string();
     broker_ = daemon::Broker::Start(std::move(options)).value();
   }
 

@@ -66,6 +66,15 @@ TEST_F(RedeliveriesTest, ALaterAttemptIsHanded) {
   EXPECT_EQ(Begin(1, 0), Seen::kAnswered) << "sent again from the start";
 }
 
+TEST_F(RedeliveriesTest, WhatWasAskedForAgainIsHanded) {
+  Begin(1, 3);
+  Answer(1, Verdict::kRetry, 3);
+  EXPECT_EQ(Begin(1, 1), Seen::kNever) << "a replayed dead letter begins again";
+  EXPECT_EQ(Begin(1, 1), Seen::kInHand);
+  Answer(1);
+  EXPECT_EQ(Begin(1, 1), Seen::kAnswered);
+}
+
 TEST_F(RedeliveriesTest, RemembersItsWindowAndWhatIsInHand) {
   Begin(100);
   for (uint64_t n = 1; n <= 1000; ++n) {
