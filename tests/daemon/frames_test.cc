@@ -114,7 +114,7 @@ TEST(GoldenFrames, Greeting) {
   control.mutable_hello()->set_pid(77);
   EXPECT_EQ(absl::BytesToHexString(control.SerializeAsString()),
             "0801"
-            "121e"
+            "121f"
             "0801"
             "108102"
             "1a04626f6f74"
