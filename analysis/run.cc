@@ -83,6 +83,29 @@ absl::Status WriteFile(const std::string& path, const std::string& text) {
   return absl::UnknownError(absl::StrCat(path, ": cannot be written"));
 }
 
+struct File {
+  std::string path;
+  std::string text;
+};
+
+// All of them, or none: what was there before stays until the last is written.
+absl::Status WriteAll(const std::vector<File>& files) {
+  const auto part_of = [](const File& file) { return file.path + ".part"; };
+  absl::Status status;
+  for (const File& file : files) {
+    if (status.ok()) status = WriteFile(part_of(file), file.text);
+  }
+  std::error_code error;
+  for (const File& file : files) {
+    if (status.ok()) {
+      std::filesystem::rename(part_of(file), file.path, error);
+      if (error) status = absl::UnknownError(absl::StrCat(file.path, ": ", error.message()));
+    }
+    if (!status.ok()) std::filesystem::remove(part_of(file), error);
+  }
+  return status;
+}
+
 // The runs of one side, all of one backend, with the side in the name of their arm.
 absl::StatusOr<std::vector<report::Run>> LoadSide(const std::vector<std::string>& paths, const char* side) {
   auto runs = report::LoadRuns(paths);
@@ -115,17 +138,20 @@ int WriteReport(const Options& options, std::ostream& out, std::ostream& err) {
   if (!runs.ok()) return Fail(runs.status(), err);
   const auto report = report::BuildReport(*std::move(runs), options.baseline);
   if (!report.ok()) return Fail(report.status(), err);
-  std::error_code error;
-  std::filesystem::create_directories(options.out, error);
-  if (error) return Fail(absl::UnknownError(absl::StrCat(options.out, ": ", error.message())), err);
+  std::vector<File> files;
   std::vector<std::string> written;
   for (const Format& format : kFormats) {
     if (std::find(options.formats.begin(), options.formats.end(), format.name) == options.formats.end())
       continue;
     written.push_back((std::filesystem::path(options.out) / format.file).string());
-    if (absl::Status status = WriteFile(written.back(), format.render(*report)); !status.ok()) {
-      return Fail(status, err);
-    }
+    files.push_back({written.back(), format.render(*report)});
+  }
+  std::error_code error;
+  const bool is_new = std::filesystem::create_directories(options.out, error);
+  if (error) return Fail(absl::UnknownError(absl::StrCat(options.out, ": ", error.message())), err);
+  if (absl::Status status = WriteAll(files); !status.ok()) {
+    if (is_new) std::filesystem::remove(options.out, error);
+    return Fail(status, err);
   }
   if (options.json) {
     out << report::RenderJson(*report);

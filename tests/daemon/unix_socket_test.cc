@@ -22,6 +22,8 @@ namespace {
 
 using ::routebench::testing::PrivateDirectory;
 
+constexpr uid_t kSomebodyElse = 65534;
+
 class UnixSocketTest : public ::testing::Test {
  protected:
   std::string path(const std::string& name = "eventd.sock") const {
@@ -31,13 +33,22 @@ class UnixSocketTest : public ::testing::Test {
     struct stat info;
     return stat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
   }
-  // What a daemon leaves that was killed.
-  void LeaveStaleSocket() {
+  // Bound at path(), nobody listens yet.
+  int Bind() const {
+    const sockaddr_un address = Address();
+    const int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
+    EXPECT_EQ(bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return descriptor;
+  }
+  sockaddr_un Address() const {
     sockaddr_un address = {};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path().c_str(), sizeof address.sun_path - 1);
-    const int descriptor = socket(AF_UNIX, SOCK_STREAM, 0);
-    ASSERT_EQ(bind(descriptor, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return address;
+  }
+  // What a daemon leaves that was killed.
+  void LeaveStaleSocket() {
+    const int descriptor = Bind();
     ASSERT_EQ(listen(descriptor, 1), 0);
     close(descriptor);
     std::ofstream(path() + ".lock");
@@ -147,6 +158,46 @@ TEST_F(UnixSocketTest, RefusesADirectoryOfAnotherUser) {
   ASSERT_EQ(chown(directory_.path().c_str(), 65534, 65534), 0);
   EXPECT_EQ(UnixListener::Listen(path()).status().code(), absl::StatusCode::kPermissionDenied);
   ASSERT_EQ(chown(directory_.path().c_str(), 0, 0), 0);
+}
+
+TEST_F(UnixSocketTest, LeavesASocketOfAnotherUserAlone) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can make one";
+  close(Bind());
+  ASSERT_EQ(chown(path().c_str(), kSomebodyElse, kSomebodyElse), 0);
+  EXPECT_EQ(UnixListener::Listen(path()).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_TRUE(std::filesystem::exists(path()));
+}
+
+TEST_F(UnixSocketTest, RefusesAListenerOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  const int other = Bind();
+  ASSERT_EQ(seteuid(kSomebodyElse), 0);
+  const int listening = listen(other, 1);
+  ASSERT_EQ(seteuid(0), 0);
+  ASSERT_EQ(listening, 0);
+  EXPECT_EQ(DialUnix(path()).status().code(), absl::StatusCode::kPermissionDenied);
+  close(other);
+}
+
+// Whom the modes would keep out is refused by his credentials, too.
+TEST_F(UnixSocketTest, RefusesAPeerOfAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can be another user";
+  const auto listener = UnixListener::Listen(path());
+  ASSERT_TRUE(listener.ok()) << listener.status();
+  ASSERT_EQ(chmod(directory_.path().c_str(), 0755), 0);
+  ASSERT_EQ(chmod(path().c_str(), 0666), 0);
+  const int other = socket(AF_UNIX, SOCK_STREAM, 0);
+  const sockaddr_un address = Address();
+  ASSERT_EQ(seteuid(kSomebodyElse), 0);
+  const int connected = connect(other, reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  ASSERT_EQ(seteuid(0), 0);
+  ASSERT_EQ(connected, 0);
+  pid_t pid = 0;
+  EXPECT_EQ((*listener)->Accept(&pid).status().code(), absl::StatusCode::kPermissionDenied);
+  char byte;
+  EXPECT_EQ(read(other, &byte, 1), 0) << "it has been closed";
+  close(other);
+  EXPECT_EQ(*(*listener)->Accept(&pid), nullptr);
 }
 
 TEST_F(UnixSocketTest, SaysThatNobodyIsThere) {

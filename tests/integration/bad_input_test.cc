@@ -8,15 +8,16 @@
 //   truncated or foreign records                                      Records
 //   a socket path that is too long or not ours                        Sockets
 //   a daemon that dies in the handshake                               Sockets.ADaemonThatDiesInTheHandshake
-//   a daemon that dies in mid-run                                     loadgen_test,
-//   ADaemonThatDiesInMidRun... no space left while writing                                       Space;
-//   loadgen_test, ...DoesNotFit... Ctrl-C Interrupt; loadgen_test, EndsEarly...
+//   a daemon that dies in mid-run                                     loadgen_test, ADaemonThatDiesInMidRun
+//   no space left while writing                                       Space; loadgen_test, DoesNotFit
+//   Ctrl-C                                                            Interrupt; loadgen_test, EndsEarly
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -168,12 +169,48 @@ TEST_F(Sockets, ThatAreNotOurs) {
   ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", Elsewhere("s")}), 1, "is open to other users");
 }
 
-TEST_F(Sockets, ADaemonThatDiesInTheHandshake) {
-  const int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+constexpr uid_t kSomebodyElse = 65534;
+
+// Bound at `path`; the caller closes it.
+int BindAt(const std::string& path) {
+  const int bound = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, Elsewhere("s").c_str(), sizeof address.sun_path - 1);
-  ASSERT_EQ(bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
+  EXPECT_EQ(bind(bound, reinterpret_cast<sockaddr*>(&address), sizeof address), 0) << std::strerror(errno);
+  return bound;
+}
+
+TEST_F(Sockets, ThatBelongToAnotherUser) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can make a socket of another user";
+  const std::string path = Elsewhere("s");
+  close(BindAt(path));
+  ASSERT_EQ(chown(path.c_str(), kSomebodyElse, kSomebodyElse), 0);
+  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", path}), 1, path + " belongs to user 65534, not to us");
+  struct stat info {};
+  ASSERT_EQ(stat(path.c_str(), &info), 0) << "it is not replaced";
+  EXPECT_EQ(info.st_uid, kSomebodyElse);
+
+  ASSERT_EQ(chown(elsewhere_.path().c_str(), kSomebodyElse, kSomebodyElse), 0);
+  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", path}), 1,
+                "the directory " + elsewhere_.path() + " belongs to user 65534, not to us");
+}
+
+TEST_F(Sockets, WhereAnotherUserListens) {
+  if (geteuid() != 0) GTEST_SKIP() << "only root can listen as another user";
+  const int listener = BindAt(Elsewhere("s"));
+  ASSERT_EQ(seteuid(kSomebodyElse), 0);
+  const int listening = listen(listener, 1);
+  ASSERT_EQ(seteuid(0), 0);
+  ASSERT_EQ(listening, 0);
+  ExpectRefused(Loadgen(With(kShort, {"--backend", "daemon", "--endpoint", Elsewhere("s")})), 1,
+                "belongs to user 65534, not to us");
+  close(listener);
+  EXPECT_THAT(directory_.Files(), IsEmpty());
+}
+
+TEST_F(Sockets, ADaemonThatDiesInTheHandshake) {
+  const int listener = BindAt(Elsewhere("s"));
   ASSERT_EQ(listen(listener, 1), 0);
   std::thread daemon([listener] { close(accept(listener, nullptr, nullptr)); });
   const Finished run = Loadgen(With(kShort, {"--backend", "daemon", "--endpoint", Elsewhere("s")}));
@@ -223,6 +260,7 @@ TEST_F(Space, ForAReport) {
                            {.largest_file = 100});
   EXPECT_EQ(run.code, 1) << run.err;
   EXPECT_THAT(run.err, HasSubstr(Path("report")));
+  EXPECT_THAT(directory_.Files(), IsEmpty()) << "nothing half-written";
 }
 
 using Interrupt = BadInput;
