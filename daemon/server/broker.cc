@@ -107,7 +107,7 @@ class Broker::Loop final : public SessionHost {
   void AddDrainer(Drainer drainer, TimePoint deadline);
   void CheckDrainers();
   void SetEager(bool eager);
-  // By the clock of the events, or by the loop's own: how a peer behaves is a matter of real time.
+  // By the clock of the events, or by the peers': how they behave is a matter of real time.
   void At(TimePoint due, absl::AnyInvocable<void()> callback);
   void After(Duration delay, absl::AnyInvocable<void()> callback);
 
@@ -124,7 +124,7 @@ class Broker::Loop final : public SessionHost {
   asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
   std::unique_ptr<transport::UnixListener> listener_;
   asio::posix::stream_descriptor listening_;
-  const std::unique_ptr<Timers> own_timers_;
+  const std::unique_ptr<Timers> peer_timers_;
   const std::unique_ptr<Timers> event_timers_;
 
   EventStore store_;
@@ -153,7 +153,8 @@ Broker::Loop::Loop(BrokerOptions options, std::unique_ptr<transport::UnixListene
     : options_(std::move(options)),
       listener_(std::move(listener)),
       listening_(io_, listener_->descriptor()),
-      own_timers_(MakeLoopTimers(io_)),
+      peer_timers_(options_.peer_timers == nullptr ? MakeLoopTimers(io_)
+                                                   : PostToLoop(*options_.peer_timers, io_)),
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
       names_(std::move(names)),
       exchange_(options_.routing, *options_.clock, *event_timers_),
@@ -348,11 +349,11 @@ void Broker::Loop::At(TimePoint due, absl::AnyInvocable<void()> callback) {
 }
 
 void Broker::Loop::After(Duration delay, absl::AnyInvocable<void()> callback) {
-  own_timers_->Schedule(std::chrono::steady_clock::now() + delay,
-                        [this, callback = std::move(callback)]() mutable {
-                          exchange_.UpdateTime();
-                          callback();
-                        });
+  peer_timers_->Schedule(std::chrono::steady_clock::now() + delay,
+                         [this, callback = std::move(callback)]() mutable {
+                           exchange_.UpdateTime();
+                           callback();
+                         });
 }
 
 void Broker::Loop::Inquire(std::function<void()> done) {

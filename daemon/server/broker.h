@@ -27,6 +27,8 @@ struct BrokerOptions {
   std::string state_directory;
   const Clock* clock = &Clock::System();
   Timers* timers = nullptr;  // null: the loop's own, on the system's clock
+  // For how long a peer may be silent, in steady_clock's time whatever `clock` says; null: the loop's own.
+  Timers* peer_timers = nullptr;
   BrokerLimits limits;
   RoutingOptions routing;  // valid
   // One line of key=value pairs for each event of the broker's own life; on the loop's thread. May be null.
