@@ -147,7 +147,8 @@ static_assert(sizeof(EventOutcome) == 40 && offsetof(EventOutcome, event) == 24)
 static_assert(sizeof(Released) == 16 && offsetof(Released, first) == 8);
 static_assert(sizeof(ProgressRequest) == 8 && sizeof(ProgressDone) == 8);
 
-// Of a control frame to the broker: a message of this size takes some hundred times as much when it is parsed.
+// Of a control frame to the broker: a message of this size takes some hundred times as much when it is
+// parsed.
 inline constexpr size_t kMaxClientControlBytes = size_t{1} << 20;
 
 // Of a frame with the largest event, also where it is a field of a control message.

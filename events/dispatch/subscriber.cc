@@ -77,6 +77,7 @@ struct Subscriber::Waiter {
 
 // An event whose answer comes later. Under the subscription's mutex.
 struct Subscriber::Deferred {
+  Lane* lane;
   ParcelPtr parcel;  // from the handler's return to the answer
   bool answered = false;
   Verdict verdict = Verdict::kReject;
@@ -85,13 +86,13 @@ struct Subscriber::Deferred {
 
 class Subscriber::Handing final : public Delivery {
  public:
-  Handing(Subscriber& subscriber, const Event& event, size_t following)
-      : subscriber_(subscriber), event_(event), following_(following) {}
+  Handing(Subscriber& subscriber, Lane& lane, const Event& event, size_t following)
+      : subscriber_(subscriber), lane_(lane), event_(event), following_(following) {}
 
   const Event& event() const override { return event_; }
 
   Acknowledger Defer() override {
-    deferred_ = std::make_shared<Deferred>();
+    deferred_ = std::make_shared<Deferred>(&lane_);
     return Acknowledger([weak = subscriber_.weak_from_this(), deferred = deferred_](Verdict verdict) {
       if (const auto subscriber = weak.lock()) subscriber->Answer(deferred, verdict);
     });
@@ -103,6 +104,7 @@ class Subscriber::Handing final : public Delivery {
 
  private:
   Subscriber& subscriber_;
+  Lane& lane_;
   const Event& event_;
   const size_t following_;
   std::shared_ptr<Deferred> deferred_;
@@ -518,7 +520,7 @@ bool Subscriber::Hand(Lane& lane, size_t index) {
   if (expired) return SettleHanded(lane, *parcel, Outcome::kExpired);
   if (event == nullptr) return SettleHanded(lane, *parcel, Outcome::kDroppedCorrupt);
   OnHanded(*parcel);
-  Handing handing(*this, *event, batched() ? lane.batch.size() - 1 - index : 0);
+  Handing handing(*this, lane, *event, batched() ? lane.batch.size() - 1 - index : 0);
   if (options_.spec.delivery_timeout > Duration::zero()) StartTimeout(lane);
   return Finish(lane, parcel, CallHandler(handing), handing.deferred());
 }
@@ -630,7 +632,10 @@ void Subscriber::Answer(const std::shared_ptr<Deferred>& deferred, Verdict verdi
     MutexLock lock(mutex_);
     if (std::exchange(deferred->answered, true)) return;
     deferred->verdict = verdict;
-    if (deferred->parcel == nullptr) return;  // its handler has not returned yet
+    if (deferred->parcel == nullptr) {  // its handler has not returned yet, and is in time
+      deferred->lane->due = TimePoint::max();
+      return;
+    }
     parcel = std::move(deferred->parcel);
     deferred_.erase(deferred);
     timeouts_.erase(deferred->timeout);

@@ -246,6 +246,24 @@ TEST_F(RetryTest, R15_ADeferredEventTimesOut) {
   EXPECT_TRUE(BooksOf(id).balanced());
 }
 
+TEST_F(RetryTest, R15_AnAnswerBeforeTheHandlersReturnIsInTime) {
+  SKIP_ON_INLINE();
+  Gate gate;
+  const SubscriptionId id = AddReceiver({.delivery_timeout = 5 * kSecond}, [gate](Delivery& delivery) {
+    Acknowledger answer = delivery.Defer();
+    answer.Acknowledge();
+    gate.Pass();
+    return Verdict::kDeferred;
+  });
+  PublishMore(1);
+  ASSERT_TRUE(gate.AwaitEntered(1));
+  time().Advance(6 * kSecond);
+  gate.Open();
+  MustDrain();
+  EXPECT_EQ(BooksOf(id).of(Outcome::kDelivered), 1u);
+  EXPECT_EQ(BooksOf(id).of(Outcome::kTimedOut), 0u);
+}
+
 TEST_F(RetryTest, R15_AHandlerTimesOutAndIsTriedAgainWhenItIsFree) {
   SKIP_ON_INLINE();
   Inbox inbox;
