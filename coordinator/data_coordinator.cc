@@ -507,6 +507,7 @@ absl::Status DataCoordinator::Core::Replay(uint64_t number) {
   if (!receiver->Reserve()) {
     return absl::ResourceExhaustedError(absl::StrCat("the subscription of dead letter ", number, " is full"));
   }
+  receiver->Expect();
   receiver->OfferReserved(MakeAttempt(static_cast<const TypedParcel&>(*parcel), 1));
   MutexLock lock(letters_mutex_);
   letters_.Erase(number);

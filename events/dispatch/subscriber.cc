@@ -77,7 +77,9 @@ struct Subscriber::Waiter {
 
 // An event whose answer comes later. Under the subscription's mutex.
 struct Subscriber::Deferred {
-  Lane* lane;
+  explicit Deferred(Lane& hands) : lane(&hands) {}
+
+  Lane* const lane;
   ParcelPtr parcel;  // from the handler's return to the answer
   bool answered = false;
   Verdict verdict = Verdict::kReject;
@@ -92,7 +94,7 @@ class Subscriber::Handing final : public Delivery {
   const Event& event() const override { return event_; }
 
   Acknowledger Defer() override {
-    deferred_ = std::make_shared<Deferred>(&lane_);
+    deferred_ = std::make_shared<Deferred>(lane_);
     return Acknowledger([weak = subscriber_.weak_from_this(), deferred = deferred_](Verdict verdict) {
       if (const auto subscriber = weak.lock()) subscriber->Answer(deferred, verdict);
     });
