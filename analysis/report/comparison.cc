@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 
 #include "absl/strings/str_cat.h"
 #include "analysis/record/format.h"
@@ -16,19 +17,38 @@ using stats::Verdict;
 
 constexpr uint64_t kMinBeyond = 100;  // events beyond a quantile in each run, for a verdict on it
 
+// One arm's or one pair's figures: the same metrics in the same order for each run.
+using Figures = std::vector<std::vector<Metric>>;
+using MetricsOfRun = std::function<std::vector<Metric>(const record::RunRecord&)>;
+
+struct Sides {
+  Figures a;
+  Figures b;
+  Figures floor;  // of the null backend
+  std::vector<std::pair<std::vector<Metric>, std::vector<Metric>>> pairs;
+};
+
+Sides SidesOf(const Cell& cell, const std::string& a, const std::string& b, const std::vector<Pair>& pairs,
+              const MetricsOfRun& metrics_of) {
+  const auto of_arm = [&](const std::string& arm) {
+    Figures figures;
+    for (const Run& run : cell.runs) {
+      if (run.arm == arm && run.valid()) figures.push_back(metrics_of(run.record));
+    }
+    return figures;
+  };
+  Sides sides{of_arm(a), of_arm(b), of_arm("null"), {}};
+  for (const Pair& pair : pairs) {
+    sides.pairs.emplace_back(metrics_of(pair.a->record), metrics_of(pair.b->record));
+  }
+  return sides;
+}
+
 // The metric number `index` of every valid run of an arm.
-std::vector<Metric> FiguresOf(const std::vector<std::vector<Metric>>& runs, size_t index) {
+std::vector<Metric> FiguresOf(const Figures& runs, size_t index) {
   std::vector<Metric> figures;
   for (const auto& metrics : runs) figures.push_back(metrics[index]);
   return figures;
-}
-
-std::vector<std::vector<Metric>> MetricsOfArm(const Cell& cell, const std::string& arm) {
-  std::vector<std::vector<Metric>> metrics;
-  for (const Run& run : cell.runs) {
-    if (run.arm == arm && run.valid()) metrics.push_back(record::MetricsOf(run.record));
-  }
-  return metrics;
 }
 
 // Median, with what was not delivered as slower than all.
@@ -111,50 +131,84 @@ void DecideOne(const CellReport& cell, Comparison& comparison) {
   }
 }
 
+// The metric `name`, which is number `index` of all figures.
+Comparison CompareOne(const Metric& name, size_t index, const Sides& sides, bool primary,
+                      size_t family_size) {
+  Comparison comparison;
+  comparison.metric = name;
+  comparison.metric.absence.clear();
+  comparison.primary = primary;
+  const Metric median_a = MedianOf(FiguresOf(sides.a, index));
+  const Metric median_b = MedianOf(FiguresOf(sides.b, index));
+  comparison.a = record::FormatMetric(median_a);
+  comparison.b = record::FormatMetric(median_b);
+  comparison.median_a = median_a.value;
+  comparison.median_b = median_b.value;
+  if (!sides.floor.empty()) {
+    comparison.floor = record::FormatMetric(MedianOf(FiguresOf(sides.floor, index)));
+  }
+  std::vector<double> log_ratios;
+  for (const auto& [of_a, of_b] : sides.pairs) {
+    if (const auto log_ratio = LogRatio(of_a[index], of_b[index])) log_ratios.push_back(*log_ratio);
+    for (const Metric* figure : {&of_a[index], &of_b[index]}) {
+      if (figure->beyond) {
+        comparison.metric.beyond = std::min(comparison.metric.beyond.value_or(UINT64_MAX), *figure->beyond);
+      }
+    }
+  }
+  // A loss of nothing has no ratio to another; shares are shown as they are.
+  if (comparison.metric.unit != Unit::kShare) {
+    comparison.estimate = stats::EstimateRatio(log_ratios, primary ? family_size : 1);
+  }
+  if (comparison.estimate) FillImprovement(comparison);
+  return comparison;
+}
+
+// Of all valid runs of the two arms, in the order of the records.
+std::vector<std::string> CategoriesOf(const Cell& cell, const std::string& a, const std::string& b) {
+  std::vector<std::string> categories;
+  for (const Run& run : cell.runs) {
+    if (!run.valid() || (run.arm != a && run.arm != b)) continue;
+    for (const std::string& category : record::CategoriesOf(run.record)) {
+      if (std::find(categories.begin(), categories.end(), category) == categories.end()) {
+        categories.push_back(category);
+      }
+    }
+  }
+  return categories;
+}
+
 }  // namespace
 
 std::vector<Comparison> CompareMetrics(const Cell& cell, const std::string& a, const std::string& b,
                                        const std::vector<Pair>& pairs, size_t family_size) {
-  const auto metrics_a = MetricsOfArm(cell, a);
-  const auto metrics_b = MetricsOfArm(cell, b);
-  const auto floor = MetricsOfArm(cell, "null");
-  std::vector<std::pair<std::vector<Metric>, std::vector<Metric>>> paired;
-  for (const Pair& pair : pairs) {
-    paired.emplace_back(record::MetricsOf(pair.a->record), record::MetricsOf(pair.b->record));
-  }
+  const Sides sides =
+      SidesOf(cell, a, b, pairs, [](const record::RunRecord& run) { return record::MetricsOf(run); });
   const std::vector<Metric> names = record::MetricsOf(record::RunRecord());
   const Metric* primary =
       cell.planned_blocks >= stats::kMinBlocks ? record::FindMetric(names, cell.primary_metric) : nullptr;
   std::vector<Comparison> comparisons;
   for (size_t i = 0; i < names.size(); ++i) {
-    Comparison comparison;
-    comparison.metric = names[i];
-    comparison.metric.absence.clear();
-    comparison.primary = &names[i] == primary;
-    const Metric median_a = MedianOf(FiguresOf(metrics_a, i));
-    const Metric median_b = MedianOf(FiguresOf(metrics_b, i));
-    comparison.a = record::FormatMetric(median_a);
-    comparison.b = record::FormatMetric(median_b);
-    comparison.median_a = median_a.value;
-    comparison.median_b = median_b.value;
-    if (!floor.empty()) comparison.floor = record::FormatMetric(MedianOf(FiguresOf(floor, i)));
-    std::vector<double> log_ratios;
-    for (const auto& [of_a, of_b] : paired) {
-      if (const auto log_ratio = LogRatio(of_a[i], of_b[i])) log_ratios.push_back(*log_ratio);
-      for (const Metric* figure : {&of_a[i], &of_b[i]}) {
-        if (figure->beyond) {
-          comparison.metric.beyond = std::min(comparison.metric.beyond.value_or(UINT64_MAX), *figure->beyond);
-        }
-      }
-    }
-    // A loss of nothing has no ratio to another; shares are shown as they are.
-    if (comparison.metric.unit != Unit::kShare) {
-      comparison.estimate = stats::EstimateRatio(log_ratios, comparison.primary ? family_size : 1);
-    }
-    if (comparison.estimate) FillImprovement(comparison);
-    comparisons.push_back(std::move(comparison));
+    comparisons.push_back(CompareOne(names[i], i, sides, &names[i] == primary, family_size));
   }
   return comparisons;
+}
+
+std::vector<CategoryComparison> CompareCategories(const Cell& cell, const std::string& a,
+                                                  const std::string& b, const std::vector<Pair>& pairs) {
+  const std::vector<std::string> categories = CategoriesOf(cell, a, b);
+  const std::vector<Metric> names = record::MetricsOf(record::RunRecord(), std::string_view());
+  const Metric* const primary = record::FindMetric(names, cell.primary_metric);
+  if (primary == nullptr || categories.size() < 2) return {};
+  std::vector<CategoryComparison> compared;
+  for (const std::string& category : categories) {
+    Sides sides = SidesOf(cell, a, b, pairs,
+                          [&](const record::RunRecord& run) { return record::MetricsOf(run, category); });
+    sides.floor.clear();
+    compared.push_back(
+        {category, CompareOne(*primary, static_cast<size_t>(primary - names.data()), sides, false, 1)});
+  }
+  return compared;
 }
 
 void Decide(std::vector<CellReport>& cells) {

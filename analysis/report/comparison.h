@@ -19,6 +19,10 @@ inline constexpr double kNotDeliveredLogRatio = 1000;
 std::vector<Comparison> CompareMetrics(const Cell& cell, const std::string& a, const std::string& b,
                                        const std::vector<Pair>& pairs, size_t family_size);
 
+// The primary metric by category, with 95 % intervals that are not widened for how many there are.
+std::vector<CategoryComparison> CompareCategories(const Cell& cell, const std::string& a,
+                                                  const std::string& b, const std::vector<Pair>& pairs);
+
 // Fills adjusted_p and verdict of all comparisons of a report, and the notes that belong to them.
 void Decide(std::vector<CellReport>& cells);
 

@@ -110,6 +110,7 @@ absl::StatusOr<CellReport> CompareArms(const Cell& cell, const std::string& a, c
   report.planned_blocks = cell.planned_blocks;
   report.books = {BooksOf(cell, a), BooksOf(cell, b)};
   report.comparisons = CompareMetrics(cell, a, b, *pairs, family_size);
+  report.categories = CompareCategories(cell, a, b, *pairs);
   report.response = ResponseCurve(cell, a, b);
   report.reading = diagnosis::ReadFirst(ValidRecords(cell, a), ValidRecords(cell, b));
   report.reading_text = ReadingText(report);

@@ -37,6 +37,12 @@ struct Comparison {
   std::string note;  // one sentence, or empty
 };
 
+// The primary metric of one category of events: exploratory, and never part of a verdict.
+struct CategoryComparison {
+  std::string category;
+  Comparison comparison;
+};
+
 struct InvalidRun {
   std::string path;
   std::string arm;
@@ -68,7 +74,8 @@ struct CellReport {
   size_t planned_blocks = 0;  // 0: not a campaign
   std::vector<Books> books;   // of A, B
   std::vector<Comparison> comparisons;
-  std::vector<CurvePoint> response;  // all valid runs of an arm merged
+  std::vector<CategoryComparison> categories;  // empty: one category, or no primary metric that they have
+  std::vector<CurvePoint> response;            // all valid runs of an arm merged
   diagnosis::Reading reading;
   std::string reading_text;
   std::vector<InvalidRun> invalid;

@@ -69,6 +69,13 @@ Json ToJson(const CellReport& cell) {
   json["planned_blocks"] = cell.planned_blocks;
   json["metrics"] = Json::array();
   for (const Comparison& comparison : cell.comparisons) json["metrics"].push_back(ToJson(comparison));
+  json["categories"] = Json::array();
+  for (const auto& [category, comparison] : cell.categories) {
+    Json entry{{"category", category}};
+    entry.update(ToJson(comparison));
+    entry["adjusted_p"] = nullptr;
+    json["categories"].push_back(std::move(entry));
+  }
   json["books"] = Json::array();
   for (const Books& books : cell.books) json["books"].push_back(ToJson(books));
   json["response"] = Json::array();
@@ -99,6 +106,27 @@ std::string Number(const std::optional<double>& value) {
   return value && std::isfinite(*value) ? absl::StrFormat("%.6g", *value) : std::string();
 }
 
+// `category`: empty for all of them together.
+void AddLine(const CellReport& cell, const Comparison& comparison, const std::string& category,
+             std::string& csv) {
+  const auto& estimate = comparison.estimate;
+  const bool known = comparison.improvement.has_value();
+  const auto if_known = [known](double value) { return known ? std::optional(value) : std::nullopt; };
+  const bool adjusted = estimate.has_value() && category.empty();
+  absl::StrAppend(
+      &csv,
+      absl::StrJoin(
+          {Quoted(cell.name), Quoted(cell.a), Quoted(cell.b), comparison.metric.name,
+           std::string(UnitName(comparison.metric.unit)), std::string(comparison.primary ? "1" : "0"),
+           Number(comparison.median_a), Number(comparison.median_b), Number(comparison.improvement),
+           Number(if_known(comparison.improvement_low)), Number(if_known(comparison.improvement_high)),
+           absl::StrCat(estimate ? estimate->blocks : 0), estimate ? Number(estimate->p) : std::string(),
+           adjusted ? Number(comparison.adjusted_p) : std::string(),
+           std::string(stats::Name(comparison.verdict)), Quoted(comparison.note), Quoted(category)},
+          ","),
+      "\r\n");
+}
+
 }  // namespace
 
 std::string RenderJson(const Report& report) {
@@ -117,25 +145,10 @@ std::string RenderJson(const Report& report) {
 std::string RenderCsv(const Report& report) {
   std::string csv =
       "cell,a,b,metric,unit,primary,median_a,median_b,improvement,improvement_low,improvement_high,blocks,p,"
-      "adjusted_p,verdict,note\r\n";
+      "adjusted_p,verdict,note,category\r\n";
   for (const CellReport& cell : report.cells) {
-    for (const Comparison& comparison : cell.comparisons) {
-      const auto& estimate = comparison.estimate;
-      const bool known = comparison.improvement.has_value();
-      const auto if_known = [known](double value) { return known ? std::optional(value) : std::nullopt; };
-      absl::StrAppend(
-          &csv,
-          absl::StrJoin(
-              {Quoted(cell.name), Quoted(cell.a), Quoted(cell.b), comparison.metric.name,
-               std::string(UnitName(comparison.metric.unit)), std::string(comparison.primary ? "1" : "0"),
-               Number(comparison.median_a), Number(comparison.median_b), Number(comparison.improvement),
-               Number(if_known(comparison.improvement_low)), Number(if_known(comparison.improvement_high)),
-               absl::StrCat(estimate ? estimate->blocks : 0), estimate ? Number(estimate->p) : std::string(),
-               estimate ? Number(comparison.adjusted_p) : std::string(),
-               std::string(stats::Name(comparison.verdict)), Quoted(comparison.note)},
-              ","),
-          "\r\n");
-    }
+    for (const Comparison& comparison : cell.comparisons) AddLine(cell, comparison, "", csv);
+    for (const auto& [category, comparison] : cell.categories) AddLine(cell, comparison, category, csv);
   }
   return csv;
 }

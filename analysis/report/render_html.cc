@@ -79,6 +79,18 @@ void AddComparisons(const CellReport& cell, std::string& html) {
   CloseTable(html);
 }
 
+void AddCategories(const CellReport& cell, std::string& html) {
+  if (cell.categories.empty()) return;
+  absl::StrAppend(&html, "<h3>By category</h3>\n<p>", Escaped(CategoriesText(cell)), "</p>\n");
+  OpenTable(html, {"Category", cell.a, cell.b, "Improvement", "95 % interval", "Verdict"});
+  for (const auto& [category, comparison] : cell.categories) {
+    absl::StrAppend(&html, "<tr>", Td(category), Td(comparison.a), Td(comparison.b),
+                    Td(ImprovementText(comparison)), Td(IntervalText(comparison)),
+                    Td(VerdictText(comparison), "text quiet"), "</tr>\n");
+  }
+  CloseTable(html);
+}
+
 void AddResources(const CellReport& cell, std::string& html) {
   absl::StrAppend(&html, "<h3>Where the difference may come from</h3>\n<p>", Escaped(cell.reading_text),
                   "</p>\n");
@@ -108,6 +120,7 @@ void AddCell(const CellReport& cell, std::string& html) {
   absl::StrAppend(&html, "<h2>", Escaped(cell.name), ": ", Escaped(cell.b), " compared with ",
                   Escaped(cell.a), "</h2>\n<p>", Escaped(cell.load), ". ", BlocksText(cell), ".</p>\n");
   AddComparisons(cell, html);
+  AddCategories(cell, html);
   AddResources(cell, html);
   absl::StrAppend(&html, "<h3>Books</h3>\n<ul>\n");
   for (const Books& books : cell.books) {

@@ -42,6 +42,17 @@ void AddComparisons(const CellReport& cell, std::string& text) {
   }
 }
 
+void AddCategories(const CellReport& cell, std::string& text) {
+  if (cell.categories.empty()) return;
+  absl::StrAppend(&text, "\n", Escaped(CategoriesText(cell)), "\n\n| Category | ", Escaped(cell.a), " | ",
+                  Escaped(cell.b),
+                  " | Improvement | 95 % interval | Verdict |\n|---|---:|---:|---:|---:|---|\n");
+  for (const auto& [category, comparison] : cell.categories) {
+    AddRow(text, category, comparison.a, comparison.b, ImprovementText(comparison), IntervalText(comparison),
+           VerdictText(comparison));
+  }
+}
+
 void AddCurve(const CellReport& cell, std::string& text) {
   absl::StrAppend(&text, "\nResponse, all valid runs merged:\n\n| Quantile | ", Escaped(cell.a), " | ",
                   Escaped(cell.b), " |\n|---:|---:|---:|\n");
@@ -68,6 +79,7 @@ void AddCell(const CellReport& cell, std::string& text) {
   absl::StrAppend(&text, "\n## ", Escaped(cell.name), ": ", Escaped(cell.b), " compared with ",
                   Escaped(cell.a), "\n\n", Escaped(cell.load), ". ", BlocksText(cell), ".\n\n");
   AddComparisons(cell, text);
+  AddCategories(cell, text);
   AddResources(cell, text);
   absl::StrAppend(&text, "\n");
   for (const Books& books : cell.books) {

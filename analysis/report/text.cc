@@ -69,6 +69,13 @@ std::string BlocksText(const CellReport& cell) {
   return absl::StrCat(cell.blocks, " of ", cell.planned_blocks, " planned blocks");
 }
 
+std::string CategoriesText(const CellReport& cell) {
+  return absl::StrCat(
+      "The primary metric, ", cell.categories.front().comparison.metric.label,
+      ", of each category of events. Exploratory: nobody planned a verdict on one of them, and the intervals "
+      "are not widened for how many there are.");
+}
+
 std::string BooksText(const Books& books) {
   return absl::StrCat(books.runs, " valid ", books.runs == 1 ? "run" : "runs", ", ", books.invalid,
                       " invalid; offered ", record::FormatCount(books.offered), ", delivered ",

@@ -19,6 +19,8 @@ std::string BlocksText(const CellReport& cell);
 // What an invalid or lossy run leaves in the books: "offered 1,000, delivered 990 of 1,000; lost: 10
 // expired".
 std::string BooksText(const Books& books);
+// What the figures by category are, and are not. Requires categories.
+std::string CategoriesText(const CellReport& cell);
 std::string ReadingText(const CellReport& cell);
 // From verdicts only.
 std::string RecommendationText(const Report& report);

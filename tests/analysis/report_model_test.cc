@@ -247,5 +247,35 @@ TEST(BuildReport, RefusesAnUnknownPrimaryMetric) {
   EXPECT_THAT(ErrorOf(runs), HasSubstr("primary metric is unknown: p98"));
 }
 
+TEST(BuildReport, ComparesThePrimaryMetricByCategoryWithoutAVerdict) {
+  Runs runs = Campaign(12, 1.5);
+  for (uint32_t block = 1; block <= 12; ++block) {
+    runs[2 * block - 1] =
+        MakeRun({.backend = "daemon:unix", .pattern = "steady", .block = block, .scale = 1.5, .lost = 1000});
+  }
+  const auto report = BuildReport(std::move(runs));
+  ASSERT_TRUE(report.ok()) << report.status();
+  const auto& categories = report->cells.front().categories;
+  ASSERT_THAT(categories, SizeIs(2));
+  EXPECT_EQ(categories[0].category, "filesystem");
+  EXPECT_FALSE(categories[0].comparison.median_b.has_value()) << "a tenth of its events is lost";
+  EXPECT_EQ(categories[1].category, "database");
+  ASSERT_TRUE(categories[1].comparison.median_b.has_value());
+  EXPECT_NEAR(*categories[1].comparison.median_b / *categories[1].comparison.median_a, 1.5, 0.1);
+  for (const auto& [category, comparison] : categories) {
+    EXPECT_EQ(comparison.metric.name, "response_p99_ns");
+    EXPECT_FALSE(comparison.primary);
+    EXPECT_EQ(comparison.verdict, Verdict::kExploratory);
+  }
+}
+
+TEST(BuildReport, HasNoCategoriesWithoutAPrimaryMetric) {
+  Runs runs = Campaign(2, 1.5);
+  for (auto& run : runs) run.record.mutable_campaign()->clear_primary_metric();
+  const auto report = BuildReport(std::move(runs));
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_THAT(report->cells.front().categories, SizeIs(0));
+}
+
 }  // namespace
 }  // namespace routebench::report
