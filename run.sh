@@ -40,8 +40,8 @@ Options
   --out DIR         where results go (default: routebench-results/DATE-COMMAND)
   --no-install      never install packages; leave it to Meson to find what it needs
 
-Exit codes: 0 done, 1 something is missing or failed, 2 regression, 4 a measurement was invalid, 64 usage,
-130 interrupted.
+Exit codes: 0 done, 1 something is missing or failed, 2 regression, 4 invalid runs leave too few
+others for a planned verdict or a pattern, 64 usage, 130 interrupted.
 END
 }
 
@@ -185,7 +185,8 @@ record_trace() {
 }
 
 # campaign_and_report BIN DIR CELLS... -- RUN_FLAGS...: both backends in paired runs, then the report. Invalid runs
-# (exit code 4) are kept out of the verdicts by the report, and lead to exit code 4 in the end.
+# (exit code 4 of the campaign) are named and kept out by the report, which says whether enough others are left: its
+# exit code is 4 only where they are not.
 campaign_and_report() {
   local bin=$1 dir=$2 cells=() status=0
   shift 2
@@ -196,6 +197,7 @@ campaign_and_report() {
   if (($# == 1)); then shift; fi
   "$bin/loadgen/loadgen" campaign --a coordinator --b daemon "${cells[@]}" --out "$dir/runs" "$@" || status=$?
   if ((status != 0 && status != 4)); then exit "$status"; fi
+  status=0
   "$bin/analysis/analysis" report "$dir/runs" --out "$dir/report" || status=$?
   if ((status != 0)); then worst=$status; fi
 }

@@ -27,7 +27,7 @@ namespace {
 constexpr int kError = 1;
 constexpr int kWorse = 2;
 constexpr int kInconclusive = 3;
-constexpr int kAllInvalid = 4;
+constexpr int kInvalid = 4;
 constexpr int kUsage = 64;
 
 constexpr char kExamples[] = R"(
@@ -67,7 +67,7 @@ int Fail(const absl::Status& status, std::ostream& err) {
 }
 
 int ExitCode(const report::Report& report, const Options& options) {
-  if (report.all_invalid()) return kAllInvalid;
+  if (!report.lacking().empty()) return kInvalid;
   if (options.fail_on_worse && report.worse()) return kWorse;
   if (options.fail_on_inconclusive && report.inconclusive()) return kInconclusive;
   return 0;
@@ -165,7 +165,7 @@ int Show(const Options& options, std::ostream& out, std::ostream& err) {
   const auto record = record::ReadRunRecord(options.record);
   if (!record.ok()) return Fail(record.status(), err);
   out << (options.json ? record::RunToJson(*record) : record::RenderSummary(*record));
-  return record::InvalidReasons(*record).empty() ? 0 : kAllInvalid;
+  return record::InvalidReasons(*record).empty() ? 0 : kInvalid;
 }
 
 int ExportHlog(const Options& options, std::ostream& out, std::ostream& err) {

@@ -162,6 +162,20 @@ bool AnyPrimary(const std::vector<CellReport>& cells, Predicate predicate) {
 
 }  // namespace
 
+std::vector<std::string> Report::lacking() const {
+  std::vector<std::string> lacking;
+  for (const CellReport& cell : cells) {
+    if (cell.invalid.empty()) continue;
+    if (cell.blocks == 0) lacking.push_back(absl::StrCat(cell.name, " has no valid pair of runs"));
+    for (const Comparison& comparison : cell.comparisons) {
+      if (cell.blocks == 0 || !comparison.primary || comparison.verdict != Verdict::kExploratory) continue;
+      lacking.push_back(absl::StrCat(cell.name, " has no verdict on ", comparison.metric.label, " (",
+                                     comparison.note, ")"));
+    }
+  }
+  return lacking;
+}
+
 bool Report::inconclusive() const {
   return AnyPrimary(cells, [](Verdict verdict) {
     return verdict == Verdict::kInconclusive || verdict == Verdict::kExploratory ||

@@ -89,7 +89,9 @@ struct Report {
   std::vector<std::string> notes;  // what was left out, and why
   std::string recommendation;      // built from verdicts only
 
-  bool all_invalid() const { return invalid == runs; }
+  // What invalid runs have left too few others for: planned verdicts, and cells without a pair. One phrase
+  // each.
+  std::vector<std::string> lacking() const;
   bool inconclusive() const;  // a planned comparison has no verdict, or says so
   bool worse() const;         // a verdict says that B is worse
 };

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <set>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -37,6 +38,25 @@ std::string ArmsLine(const Report& report) {
   return absl::StrJoin(lines, "; ") + "; improvement is positive where B is better\n";
 }
 
+// Each invalid run once, and what that means for the report.
+std::string InvalidLines(const Report& report) {
+  if (report.invalid == 0) return "";
+  std::string text;
+  std::set<std::string> named;
+  for (const CellReport& cell : report.cells) {
+    for (const InvalidRun& run : cell.invalid) {
+      if (!named.insert(run.path).second) continue;
+      absl::StrAppend(&text, "INVALID: ", run.path, " (", run.arm, "): ", run.reasons, "\n");
+    }
+  }
+  const std::vector<std::string> lacking = report.lacking();
+  absl::StrAppend(
+      &text, report.invalid, " of ", report.runs,
+      report.invalid == 1 ? " runs is INVALID and was not used: " : " runs are INVALID and were not used: ",
+      lacking.empty() ? "enough others are left" : absl::StrJoin(lacking, "; "), "\n");
+  return text;
+}
+
 }  // namespace
 
 std::string RenderTable(const Report& report) {
@@ -55,9 +75,7 @@ std::string RenderTable(const Report& report) {
     absl::StrAppend(&text, line, "\n");
   }
   for (const std::string& note : report.notes) absl::StrAppend(&text, note, "\n");
-  if (report.invalid > 0) {
-    absl::StrAppend(&text, report.invalid, " of ", report.runs, " runs are INVALID and were not used\n");
-  }
+  absl::StrAppend(&text, InvalidLines(report));
   return absl::StrCat(text, report.recommendation, "\n");
 }
 

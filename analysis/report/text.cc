@@ -101,7 +101,7 @@ std::string RecommendationText(const Report& report) {
       if (comparison.primary) findings.push_back(Finding(cell, comparison));
     }
   }
-  if (report.all_invalid()) return "No recommendation: every run is invalid.";
+  if (report.invalid == report.runs) return "No recommendation: every run is invalid.";
   if (findings.empty()) {
     return absl::StrCat(
         "No recommendation: all figures are exploratory. A verdict needs a campaign with a primary "

@@ -16,7 +16,9 @@ using ::routebench::testing::MakeRecord;
 using ::routebench::testing::SampleRun;
 using stats::Verdict;
 using Runs = std::vector<Run>;  // inside a test, Run is GoogleTest's
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 Run MakeRun(const SampleRun& sample) {
@@ -173,9 +175,25 @@ TEST(BuildReport, SaysInvalidWhenAnArmHasNoValidRun) {
   }
   const auto report = BuildReport(runs);
   EXPECT_EQ(Find(report->cells[0], "response_p99_ns").verdict, Verdict::kInvalid);
-  EXPECT_FALSE(report->all_invalid());
-  for (auto& run : runs) Invalidate(run);
-  EXPECT_TRUE(BuildReport(runs)->all_invalid());
+  EXPECT_THAT(report->lacking(), ElementsAre("steady has no valid pair of runs"));
+}
+
+TEST(BuildReport, AnInvalidRunMattersWhereItIsMissing) {
+  Runs spare = Campaign(13, 1.5, "steady", 13);
+  Invalidate(spare[5]);
+  EXPECT_THAT(BuildReport(spare)->lacking(), IsEmpty());
+  Runs needed = Campaign(12, 1.5);
+  Invalidate(needed[5]);
+  EXPECT_THAT(
+      BuildReport(needed)->lacking(),
+      ElementsAre("steady has no verdict on response p99 (11 of 12 planned blocks are usable; a verdict "
+                  "needs 12)"));
+  Runs exploratory = Campaign(2, 1.5, "spike", 2);
+  Invalidate(exploratory[0]);
+  EXPECT_THAT(BuildReport(exploratory)->lacking(), IsEmpty());
+  Invalidate(exploratory[3]);
+  EXPECT_THAT(BuildReport(exploratory)->lacking(), ElementsAre("spike has no valid pair of runs"));
+  EXPECT_THAT(BuildReport(Campaign(3, 1.5))->lacking(), IsEmpty()) << "broken off, and nothing invalid";
 }
 
 TEST(BuildReport, CorrectsForSeveralPrimaryMetrics) {

@@ -79,6 +79,18 @@ TEST_F(RunTest, ExitCodesFollowTheVerdictOnlyWhenAskedTo) {
   EXPECT_EQ(Do({"report", directory_.path(), "--out", out, "--fail-on-inconclusive"}), 3);
 }
 
+TEST_F(RunTest, ExitsWithFourOnlyWhereInvalidRunsLeaveTooFew) {
+  WriteCampaign(1.5, 13);
+  Write({.backend = "daemon:unix", .block = 3}, "b3.run", false);
+  const std::string out = directory_ / "out";
+  EXPECT_EQ(Do({"report", directory_.path(), "--out", out}), 0);
+  EXPECT_THAT(out_.str(), HasSubstr("INVALID: " + (directory_ / "b3.run") + " (daemon:unix): "));
+  EXPECT_THAT(out_.str(), HasSubstr("1 of 26 runs is INVALID and was not used: enough others are left\n"));
+  Write({.block = 7}, "a7.run", false);
+  EXPECT_EQ(Do({"report", directory_.path(), "--out", out}), 4);
+  EXPECT_THAT(out_.str(), HasSubstr("2 of 26 runs are INVALID and were not used: steady has no verdict on"));
+}
+
 TEST_F(RunTest, ExitsWithFourWhenAllRunsAreInvalid) {
   Write({}, "a.run", false);
   Write({.backend = "daemon:unix"}, "b.run", false);
