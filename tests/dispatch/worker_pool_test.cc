@@ -31,7 +31,7 @@ class Diary {
   // All of them once there are `count`; fewer when they do not come.
   std::vector<int> Await(size_t count) {
     MutexLock lock(mutex_);
-    AwaitUnder(mutex_, changed_, [&] { return notes_.size() >= count; });
+    AwaitUnder(mutex_, changed_, [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return notes_.size() >= count; });
     return notes_;
   }
 
@@ -176,7 +176,8 @@ class ScriptedWait final : public IdleWait {
 
 bool AwaitWaits(ScriptedWait::State& state, uint64_t count) {
   MutexLock lock(state.mutex);
-  return AwaitUnder(state.mutex, state.changed, [&] { return state.waits >= count; });
+  return AwaitUnder(state.mutex, state.changed,
+                    [&]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return state.waits >= count; });
 }
 
 TEST(WorkerPool, RunsNoMoreTasksAtOnceThanAllowedAndLeavesTheOthersToWait) {
@@ -261,8 +262,9 @@ TEST(WorkerPool, AThreadThatIsStuckKeepsItsTaskAliveBeyondThePool) {
   const Gate gate;
   Diary diary;
   struct Farewell {
-    Diary& diary;
+    explicit Farewell(Diary& said) : diary(said) {}
     ~Farewell() { diary.Note(1); }
+    Diary& diary;
   };
   {
     WorkerPool pool = MakePool(1);

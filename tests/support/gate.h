@@ -14,6 +14,8 @@ namespace routebench::testing {
 // harm. Thread-safe. Closed at first.
 class Gate {
  public:
+  Gate() {}  // written out: clang 14 wants it for a const member
+
   // Called by a handler: returns once the gate is open or a permit is left for it.
   void Pass() const {
     MutexLock lock(state_->mutex);

@@ -16,6 +16,8 @@ namespace routebench::testing {
 template <typename T>
 class Recorder {
  public:
+  Recorder() {}  // written out, like those below: clang 14 wants it for const members
+
   void Add(T item) const {
     MutexLock lock(state_->mutex);
     state_->items.push_back(std::move(item));
@@ -49,6 +51,8 @@ class Recorder {
 // What handlers received, in order.
 class Inbox : public Recorder<Event> {
  public:
+  Inbox() {}
+
   Handler Acknowledging() const {
     return [inbox = *this](Delivery& delivery) {
       inbox.Add(delivery.event());
@@ -75,6 +79,8 @@ class Inbox : public Recorder<Event> {
 // What an outcome sink was told.
 class Outcomes : public Recorder<OutcomeReport> {
  public:
+  Outcomes() {}
+
   OutcomeSink Sink() const {
     return [outcomes = *this](const OutcomeReport& report) { outcomes.Add(report); };
   }
