@@ -210,14 +210,17 @@ void Exchange::OnLeaseEnd(SubscriptionId id, uint64_t absences) {
 }
 
 void Exchange::EndAbsent() {
+  for (const auto& [id, subscription] : absent_.subscriptions_) {
+    subscription->ending = true;
+    subscription->listed = false;
+  }
+  RebuildTable();
+  by_name_.clear();
   while (!absent_.subscriptions_.empty()) {
     Subscription& subscription = *absent_.subscriptions_.begin()->second;
-    subscription.ending = true;
-    subscription.listed = false;
     End(subscription, Outcome::kDroppedClosed);
     EraseIfSettled(subscription);
   }
-  RebuildTable();
 }
 
 // ---- Publishers that keep
