@@ -111,7 +111,8 @@ class DataCoordinator::Core final : public ControlPlane::Host, public DeadLetter
   // What a publisher works with; replaced whole by every change of the subscriptions, by PublisherSlots.
   struct Snapshot {
     routing::Table table;
-    Receivers receivers;  // as the table numbers its subscriptions
+    Receivers receivers;   // as the table numbers its subscriptions
+    bool guarded = false;  // some of them, by circuit breakers
   };
   using Targets = absl::Span<const uint32_t>;
   struct Found {
@@ -124,6 +125,7 @@ class DataCoordinator::Core final : public ControlPlane::Host, public DeadLetter
   PublishResult Admit(const Event& event, Claim& claim);
   PublishResult AdmitOnce(const Event& event, Claim& claim);
   PublishResult Discard(const Event& event, Outcome outcome);
+  PublishResult AdmitByBreakers(const Snapshot& snapshot, Targets targets, const ParcelPtr& parcel);
   PublishResult OfferToOne(Receiver& receiver, ParcelPtr parcel);
   PublishResult OfferToSeveral(const Snapshot& snapshot, Targets targets, const ParcelPtr& parcel);
   routing::EventView ViewOf(const routing::Table& table, const Event& event) const;
@@ -196,11 +198,18 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
         routed_(std::move(routed)),
         counts_in_flight_(counts_in_flight),
         slots_(core.slots_) {
-    report_delivered_ = core.options_.report_delivered || counts_in_flight;
+    report_delivered_ = core.options_.report_delivered || counts_in_flight || guarded();
   }
 
   const routing::Table::Subscription& routed() const { return routed_; }
 
+  // A circuit breaker decides on its service's events.
+  bool guarded() const { return routed_.service->breaker != nullptr; }
+  bool Admit(const EventId& event) { return routed_.service->Admit(event, core_.clock_.Now()); }
+  // The event was admitted, but has not been offered.
+  void TakeBack(const EventId& event) {
+    routed_.service->Settle(event, Outcome::kDroppedQueueFull, core_.clock_.Now());
+  }
   // Its service has one event more in flight, up to OnOutcome or Decline.
   void Expect() {
     if (counts_in_flight_) routed_.service->in_flight.fetch_add(1, std::memory_order_relaxed);
@@ -216,6 +225,7 @@ class DataCoordinator::Core::Receiver final : public Subscriber {
   }
   void OnOutcome(const delivery::Parcel& parcel, Outcome outcome) override {
     Decline();
+    if (guarded()) routed_.service->Settle(parcel.header().id, outcome, core_.clock_.Now());
     if (outcome == Outcome::kDelivered && !core_.options_.report_delivered) return;
     core_.Report(parcel.header(), id(), outcome);
   }
@@ -277,9 +287,14 @@ PublishResult DataCoordinator::Core::Admit(const Event& event, Claim& claim) {
   if (targets.empty()) return Discard(event, Outcome::kUnrouted);
   boost::intrusive_ptr<TypedParcel> parcel = claim.slot().parcels().Get();
   ParcelPool::Fill(*parcel, event);
-  const PublishResult result = targets.size() == 1
-                                   ? OfferToOne(*snapshot.receivers[targets.front()], std::move(parcel))
-                                   : OfferToSeveral(snapshot, targets, std::move(parcel));
+  PublishResult result;
+  if (snapshot.guarded) {
+    result = AdmitByBreakers(snapshot, targets, parcel);
+  } else if (targets.size() == 1) {
+    result = OfferToOne(*snapshot.receivers[targets.front()], std::move(parcel));
+  } else {
+    result = OfferToSeveral(snapshot, targets, parcel);
+  }
   if (result == PublishResult::kAccepted) {
     for (const uint32_t rule : found.rules) snapshot.table.rules()[rule]->CountRouted();
   }
@@ -307,6 +322,30 @@ DataCoordinator::Core::Targets DataCoordinator::Core::Resolve(const routing::Tab
     if (by_rules) found.rules.push_back(receiver.rule);
   }
   return found.targets;
+}
+
+// What their breakers refuse is an outcome, unless nobody gets the event.
+PublishResult DataCoordinator::Core::AdmitByBreakers(const Snapshot& snapshot, Targets targets,
+                                                     const ParcelPtr& parcel) {
+  const EventId id = parcel->header().id;
+  absl::InlinedVector<uint32_t, 16> admitted;
+  absl::InlinedVector<uint32_t, 16> refused;
+  for (const uint32_t target : targets) {
+    Receiver& receiver = *snapshot.receivers[target];
+    (!receiver.guarded() || receiver.Admit(id) ? admitted : refused).push_back(target);
+  }
+  const PublishResult result = OfferToSeveral(snapshot, admitted, parcel);
+  if (result != PublishResult::kAccepted) {
+    for (const uint32_t target : admitted) {
+      if (snapshot.receivers[target]->guarded()) snapshot.receivers[target]->TakeBack(id);
+    }
+    return result;
+  }
+  for (const uint32_t target : refused) {
+    snapshot.receivers[target]->Expect();
+    snapshot.receivers[target]->Refuse(*parcel, Outcome::kBreakerOpen);
+  }
+  return result;
 }
 
 PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, ParcelPtr parcel) {
@@ -467,6 +506,7 @@ Subscriber::Retry DataCoordinator::Core::RetryOrBury(const Receiver& receiver, c
                                                      Outcome reason) {
   const EventHeader& header = parcel.header();
   if (const auto delay = routing::DelayAfter(*receiver.spec().retry, header)) {
+    if (receiver.guarded()) receiver.routed().service->Fail(header.id, clock_.Now());
     return {MakeAttempt(parcel, static_cast<uint8_t>(header.attempt + 1)), After(clock_.Now(), *delay)};
   }
   MutexLock lock(letters_mutex_);
@@ -553,6 +593,8 @@ void DataCoordinator::Core::RebuildSnapshot() {
   for (const auto& receiver : receivers_) subscriptions.push_back(receiver->routed());
   snapshot->table = control_->MakeTable(std::move(subscriptions));
   snapshot->receivers = receivers_;
+  snapshot->guarded = std::any_of(receivers_.begin(), receivers_.end(),
+                                  [](const auto& receiver) { return receiver->guarded(); });
   replaced_.emplace_back(snapshot_.exchange(snapshot.release()));
   DeleteUnread();
 }

@@ -33,6 +33,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "events/backoff.h"
+#include "events/circuit_breaker_options.h"
 #include "events/dead_letters.h"
 #include "events/event.h"
 #include "events/filter.h"
@@ -93,6 +94,9 @@ struct ServiceSpec {
   std::vector<Filter> filters;  // alternatives; its subscriptions receive nothing that passes none of them
   // For whoever looks for a service; at most kMaxServiceMetadata, keys of 1 to 255 bytes.
   std::vector<std::pair<std::string, std::string>> metadata;
+  // Refuses events (kBreakerOpen, and to-group goes elsewhere) after too many have failed: were rejected,
+  // timed out, damaged, dead letters, or an attempt that is tried again. Not set: none.
+  std::optional<CircuitBreakerOptions> breaker;
   friend bool operator==(const ServiceSpec&, const ServiceSpec&) = default;
 };
 inline constexpr size_t kMaxServiceMetadata = 64;
@@ -192,6 +196,7 @@ struct RouterStatistics {
   struct Service {
     std::string id;
     Books books;  // over all its subscriptions, those that have ended included
+    uint64_t breaker_openings = 0;
   };
   std::vector<Service> services;  // the registered ones, in the order of their registration
   struct Rule {

@@ -88,6 +88,9 @@ absl::Status Validate(const ServiceSpec& service) {
     return absl::InvalidArgumentError(
         absl::StrCat("service ", service.id, ": its weight is finite and above zero"));
   }
+  if (service.breaker.has_value()) {
+    if (absl::Status status = Validate(*service.breaker); !status.ok()) return status;
+  }
   if (absl::Status status = CheckMetadata(service); !status.ok()) return status;
   if (TextBytes(service) > kMaxSpecText) {
     return absl::InvalidArgumentError(

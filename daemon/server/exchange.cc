@@ -245,7 +245,8 @@ void Exchange::RebuildTable() {
 
 bool Exchange::ReportsAtOnce(Peer& owner, SubscriptionId id) {
   const Subscription* const subscription = Find(owner, id);
-  return subscription != nullptr && (subscription->counts_in_flight || !subscription->name.empty());
+  return subscription != nullptr && (subscription->counts_in_flight || !subscription->name.empty() ||
+                                     subscription->routed.service->breaker != nullptr);
 }
 
 absl::Status Exchange::Change(absl::FunctionRef<absl::Status(routing::Directory&)> change) {
@@ -341,6 +342,11 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
     if (subscription.counts_in_flight) ++subscription.routed.service->in_flight;
     if (receiver.rule != routing::Decision::kNoRule) table_.rules()[receiver.rule]->CountRouted();
     ++origin.unsettled_;
+    routing::Service& service = *subscription.routed.service;
+    if (service.breaker != nullptr && !service.Admit(event->header().id, now_)) {
+      SettleParcel(subscription, *event, Outcome::kBreakerOpen);
+      continue;
+    }
     Offer(origin, subscription, event);
   }
   Release(*event, true);
@@ -543,6 +549,8 @@ void Exchange::RetryOrBury(Subscription& subscription, Ledger::Entry& entry, Out
     return SettleEntry(subscription, entry, Outcome::kDeadLettered);
   }
   if (subscription.queue.closed()) return SettleEntry(subscription, entry, subscription.end_outcome);
+  routing::Service& service = *subscription.routed.service;
+  if (service.breaker != nullptr) service.Fail(entry.event, now_);
   const EventParcelPtr next =
       event.home().MakeAttempt(event, static_cast<uint8_t>(event.header().attempt + 1));
   next->Keep(event.kept());
@@ -582,21 +590,23 @@ absl::Status Exchange::DiscardDeadLetter(uint64_t number) {
                                      : absl::NotFoundError(absl::StrCat("no dead letter ", number));
 }
 
-void Exchange::Settled(Subscription& subscription, Outcome outcome) {
+void Exchange::Settled(Subscription& subscription, const EventId& event, Outcome outcome) {
   ++subscription.books.of(outcome);
+  routing::Service& service = *subscription.routed.service;
+  if (service.breaker != nullptr) service.Settle(event, outcome, now_);
   if (subscription.counts_in_flight) --subscription.routed.service->in_flight;
 }
 
 void Exchange::SettleParcel(Subscription& subscription, const delivery::Parcel& parcel, Outcome outcome) {
-  Settled(subscription, outcome);
   const EventParcel& event = EventOf(parcel);
+  Settled(subscription, event.header().id, outcome);
   Tell(event.origin(), MakeOutcome(subscription.id, event.header().id, event.header().sequence, outcome),
        event.kept() == nullptr || !IsLeaving(event.origin()));
   if (!subscription.name.empty()) Release(event, outcome == Outcome::kDelivered);
 }
 
 void Exchange::SettleEntry(Subscription& subscription, const Ledger::Entry& entry, Outcome outcome) {
-  Settled(subscription, outcome);
+  Settled(subscription, entry.event, outcome);
   const ParcelPtr parcel = entry.parcel;
   subscription.ledger.Answer(const_cast<Ledger::Entry&>(entry));
   Tell(entry.origin, MakeOutcome(subscription.id, entry.event, entry.sequence, outcome),

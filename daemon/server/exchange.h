@@ -218,7 +218,7 @@ class Exchange {
   void Announce();
   bool Owns(const Peer& owner, const std::string& service) const;
   Duration TimeOfDay() const;
-  static void Settled(Subscription& subscription, Outcome outcome);
+  void Settled(Subscription& subscription, const EventId& event, Outcome outcome);
   static Subscription* Find(Peer& owner, SubscriptionId subscription);
 
   const Clock& clock_;

@@ -26,6 +26,24 @@ void Load(const Books& message, routebench::Books* books) {
   }
 }
 
+void Store(const CircuitBreakerOptions& breaker, Breaker* message) {
+  message->set_consecutive_failures(breaker.consecutive_failures);
+  message->set_minimum_requests(breaker.minimum_requests);
+  message->set_error_rate(breaker.error_rate);
+  message->set_window_nanos(breaker.window.count());
+  message->set_open_timeout_nanos(breaker.open_timeout.count());
+  message->set_successes_to_close(breaker.successes_to_close);
+}
+
+void Load(const Breaker& message, CircuitBreakerOptions* breaker) {
+  breaker->consecutive_failures = message.consecutive_failures();
+  breaker->minimum_requests = message.minimum_requests();
+  breaker->error_rate = message.error_rate();
+  breaker->window = Duration(message.window_nanos());
+  breaker->open_timeout = Duration(message.open_timeout_nanos());
+  breaker->successes_to_close = message.successes_to_close();
+}
+
 }  // namespace
 
 void Store(const routebench::Filter& filter, Filter* message) {
@@ -65,6 +83,7 @@ void Store(const ServiceSpec& spec, Register* message) {
   message->set_max_concurrent(spec.max_concurrent);
   message->set_priority(spec.priority);
   message->set_weight(spec.weight);
+  if (spec.breaker.has_value()) Store(*spec.breaker, message->mutable_breaker());
   for (const routebench::Filter& filter : spec.filters) Store(filter, message->add_filters());
   for (const auto& [key, value] : spec.metadata) {
     Metadata* const entry = message->add_metadata();
@@ -81,6 +100,7 @@ void Load(const Register& message, ServiceSpec* spec) {
   spec->max_concurrent = message.max_concurrent();
   spec->priority = message.priority();
   if (message.has_weight()) spec->weight = message.weight();
+  if (message.has_breaker()) Load(message.breaker(), &spec->breaker.emplace());
   for (const Filter& filter : message.filters()) Load(filter, &spec->filters.emplace_back());
   for (const Metadata& entry : message.metadata()) spec->metadata.emplace_back(entry.key(), entry.value());
 }
@@ -255,6 +275,7 @@ void Store(const RouterStatistics& statistics, Statistics* message) {
     Statistics::Service* const entry = message->add_services();
     entry->set_id(service.id);
     Store(service.books, entry->mutable_books());
+    entry->set_breaker_openings(service.breaker_openings);
   }
   for (const RouterStatistics::Rule& rule : statistics.rules) {
     Statistics::Rule* const entry = message->add_rules();
@@ -275,6 +296,7 @@ void Load(const Statistics& message, RouterStatistics* statistics) {
     auto& service = statistics->services.emplace_back();
     service.id = entry.id();
     Load(entry.books(), &service.books);
+    service.breaker_openings = entry.breaker_openings();
   }
   for (const Statistics::Rule& entry : message.rules())
     statistics->rules.push_back({entry.id(), entry.routed()});

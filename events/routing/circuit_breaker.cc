@@ -4,37 +4,6 @@ namespace routebench::routing {
 
 using State = CircuitBreaker::State;
 
-CircuitBreakerOptions CircuitBreakerOptions::Lenient() {
-  return {.consecutive_failures = 10,
-          .minimum_requests = 50,
-          .error_rate = 0.75,
-          .window = std::chrono::seconds(30),
-          .open_timeout = std::chrono::seconds(2),
-          .successes_to_close = 1};
-}
-
-CircuitBreakerOptions CircuitBreakerOptions::Strict() {
-  return {.consecutive_failures = 3,
-          .minimum_requests = 10,
-          .error_rate = 0.25,
-          .window = std::chrono::seconds(10),
-          .open_timeout = std::chrono::seconds(15),
-          .successes_to_close = 5};
-}
-
-absl::Status Validate(const CircuitBreakerOptions& options) {
-  if (options.consecutive_failures == 0 || options.minimum_requests == 0 || options.successes_to_close == 0) {
-    return absl::InvalidArgumentError("a circuit breaker's counts are at least 1");
-  }
-  if (!(options.error_rate > 0 && options.error_rate <= 1)) {
-    return absl::InvalidArgumentError("a circuit breaker's error rate is above 0 and at most 1");
-  }
-  if (options.window < Duration(CircuitBreaker::kBuckets) || options.open_timeout <= Duration::zero()) {
-    return absl::InvalidArgumentError("a circuit breaker's window and open timeout are positive");
-  }
-  return absl::OkStatus();
-}
-
 CircuitBreaker::CircuitBreaker(const CircuitBreakerOptions& options) : options_(options) {}
 
 bool CircuitBreaker::WouldAdmit(TimePoint now) const {
@@ -58,7 +27,12 @@ std::optional<CircuitBreaker::Permit> CircuitBreaker::Admit(TimePoint now) {
   if (!WouldAdmit(now)) return std::nullopt;  // another probe was faster
   if (state() == State::kOpen) probes_in_a_row_ = 0;
   if (state() != State::kClosed) Become(State::kHalfOpen, true);
-  return Permit{word_.load(std::memory_order_relaxed) >> 3};
+  return Permit{word_.load(std::memory_order_relaxed) >> 3, state() != State::kClosed};
+}
+
+CircuitBreaker::Permit CircuitBreaker::Current() const {
+  const uint64_t word = word_.load(std::memory_order_acquire);
+  return Permit{static_cast<State>(word & kStateMask) == State::kClosed ? word >> 3 : UINT64_MAX};
 }
 
 void CircuitBreaker::Answered(Permit permit, bool success, TimePoint now) {

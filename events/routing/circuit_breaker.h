@@ -16,27 +16,11 @@
 #include <optional>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/status/status.h"
+#include "events/circuit_breaker_options.h"
 #include "events/clock.h"
 #include "events/mutex.h"
 
 namespace routebench::routing {
-
-struct CircuitBreakerOptions {
-  uint32_t consecutive_failures = 5;
-  uint32_t minimum_requests = 20;
-  double error_rate = 0.5;                     // of the answers within the window, (0, 1]
-  Duration window = std::chrono::seconds(10);  // at least kBuckets ns
-  Duration open_timeout = std::chrono::seconds(5);
-  uint32_t successes_to_close = 2;
-
-  static CircuitBreakerOptions Lenient();
-  static CircuitBreakerOptions Default() { return {}; }
-  static CircuitBreakerOptions Strict();
-};
-
-// InvalidArgument for a count of zero, a rate outside (0, 1] or a time that is not positive.
-absl::Status Validate(const CircuitBreakerOptions& options);
 
 // Thread-safe. Times are the caller's and should not go backwards by more than a bucket. While it is closed,
 // Admit is one atomic read; every answer takes a short lock that is the breaker's own.
@@ -50,6 +34,7 @@ class CircuitBreaker {
   // half open for ever.
   struct Permit {
     uint64_t generation = 0;
+    bool probe = false;
   };
 
   // Requires valid options.
@@ -59,6 +44,10 @@ class CircuitBreaker {
   std::optional<Permit> Admit(TimePoint now);
   // Whether Admit would admit; takes nothing.
   bool WouldAdmit(TimePoint now) const;
+
+  // That of an event which was admitted while it was closed, if it is now; otherwise one whose answer changes
+  // nothing.
+  Permit Current() const;
 
   // What became of an admitted event. Answers to what was admitted before the last change of state, and
   // second answers to a probe, change nothing.

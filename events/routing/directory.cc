@@ -44,12 +44,14 @@ absl::Status Directory::Register(const ServiceSpec& spec) {
   numbers_.emplace(spec.id, ++last_number_);
   Entry& entry = entries_[last_number_];
   entry.state = std::make_shared<const ServiceState>(ServiceState{.spec = spec});
-  entry.service = std::make_shared<Service>(ServiceSettings{.id = spec.id,
-                                                            .supports = spec.supports,
-                                                            .filters = *std::move(filters),
-                                                            .priority = spec.priority,
-                                                            .weight = spec.weight,
-                                                            .max_concurrent = spec.max_concurrent});
+  entry.service = std::make_shared<Service>(
+      ServiceSettings{.id = spec.id,
+                      .supports = spec.supports,
+                      .filters = *std::move(filters),
+                      .priority = spec.priority,
+                      .weight = spec.weight,
+                      .max_concurrent = spec.max_concurrent},
+      spec.breaker.has_value() ? std::make_unique<CircuitBreaker>(*spec.breaker) : nullptr);
   Note(ServiceChange::Kind::kRegistered, entry);
   return absl::OkStatus();
 }
@@ -146,6 +148,7 @@ void Directory::Complete(const absl::flat_hash_map<const Service*, Books>& curre
     RouterStatistics::Service& service = statistics.services.emplace_back();
     service.id = entry.state->spec.id;
     service.books = entry.past;
+    if (entry.service->breaker != nullptr) service.breaker_openings = entry.service->breaker->openings();
     const auto books = current.find(entry.service.get());
     if (books != current.end()) service.books += books->second;
   }

@@ -5,11 +5,15 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "events/event_id.h"
 #include "events/health.h"
 #include "events/kind.h"
+#include "events/mutex.h"
+#include "events/outcome.h"
 #include "events/routing/circuit_breaker.h"
 #include "events/routing/filter_set.h"
 
@@ -37,11 +41,29 @@ struct Service {
     return static_cast<double>(in_flight.load(std::memory_order_relaxed)) / settings.max_concurrent;
   }
 
+  // The breaker's, which there must be. It is asked when an event is routed: what is queued then is
+  // delivered, though the breaker may open meanwhile. Every event that was admitted must be settled, by its
+  // id; answers to other events count while the breaker is closed.
+  bool Admit(const EventId& event, TimePoint now);
+  void Settle(const EventId& event, Outcome outcome, TimePoint now);
+  // An attempt has failed, and another follows.
+  void Fail(const EventId& event, TimePoint now);
+
   const ServiceSettings settings;
   const std::unique_ptr<CircuitBreaker> breaker;  // null: none
   std::atomic<Health> health{Health::kUnknown};
   std::atomic<uint32_t> in_flight{0};
   std::atomic<uint64_t> last_pick{0};  // the balancer's
+
+ private:
+  struct Probe {
+    EventId event;
+    CircuitBreaker::Permit permit;
+  };
+  CircuitBreaker::Permit TakePermit(const EventId& event);
+
+  Mutex mutex_;
+  std::optional<Probe> probe_ ABSL_GUARDED_BY(mutex_);  // that is out
 };
 
 }  // namespace routebench::routing

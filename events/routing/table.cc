@@ -21,7 +21,7 @@ Table::Table(std::vector<Subscription> subscriptions, std::vector<std::shared_pt
       subscriptions_of_.emplace_back();
       has_service_filters_ |= !settings.filters.alternatives().empty();
       reads_attributes_ |= settings.filters.reads_attributes();
-      reads_time_ |= settings.filters.reads_time();
+      reads_time_ |= settings.filters.reads_time() || subscription.service->breaker != nullptr;
     }
     subscriptions_of_[service->second].push_back(number);
     service_of_.push_back(service->second);
