@@ -94,7 +94,8 @@ constexpr std::string_view kAnswers[] = {"accepted", "would_block", "too_large",
 constexpr std::string_view kOutcomes[] = {
     "delivered",      "unrouted",        "expired",          "dropped_queue_full",
     "dropped_newest", "dropped_oldest",  "dropped_deadline", "dropped_unsubscribed",
-    "dropped_closed", "dropped_corrupt", "rejected",         "lost_with_peer"};
+    "dropped_closed", "dropped_corrupt", "rejected",         "lost_with_peer",
+    "duplicate",      "dead_lettered",   "timed_out",        "breaker_open"};
 
 template <size_t n>
 absl::Status CheckNames(const google::protobuf::RepeatedPtrField<NamedCount>& counts, const char* what,

@@ -61,7 +61,6 @@ TEST_F(RetryTest, R13_TriesAgainAfterTheBackoffWithTheAttemptCounted) {
   }
   EXPECT_GE(times.Items()[1] - times.Items()[0], 10 * kSecond);
   EXPECT_GE(times.Items()[2] - times.Items()[1], 20 * kSecond);
-  EXPECT_LE(times.Items()[2] - times.Items()[0], 40 * kSecond);
   const Books books = BooksOf(id);
   EXPECT_EQ(books.routed, 1u);
   EXPECT_EQ(books.of(Outcome::kDelivered), 1u);

@@ -23,7 +23,8 @@ class TableTest : public ::testing::Test {
  protected:
   std::shared_ptr<Service> AddService(ServiceSettings settings) {
     services_.push_back(std::make_shared<Service>(
-        std::move(settings), std::make_unique<CircuitBreaker>(CircuitBreakerOptions::Default())));
+        std::move(settings),
+        breakers_ ? std::make_unique<CircuitBreaker>(CircuitBreakerOptions::Default()) : nullptr));
     return services_.back();
   }
   // Of a new service.
@@ -73,6 +74,7 @@ class TableTest : public ::testing::Test {
   TimePoint now_ = FromNanos(1'000'000'000);
   Duration time_of_day_{};
   Balancer balancer_{Balancing::kRoundRobin, 1};
+  bool breakers_ = true;  // of the services that are added
   Decision decision_;
 };
 
@@ -251,6 +253,10 @@ TEST_F(TableTest, ToGroupStaysAmongTheTargetsOfRulesWhileOneMayBePicked) {
 }
 
 TEST_F(TableTest, SaysWhatItReads) {
+  AddReceiver("guarded");
+  EXPECT_TRUE(MakeTable().reads_time()) << "its breaker does";
+  subscriptions_.clear();
+  breakers_ = false;
   AddReceiver("a", {{.kinds = KindSet::Of(Category::kDatabase)}});
   EXPECT_FALSE(MakeTable().reads_attributes() || MakeTable().reads_time() || MakeTable().reads_time_of_day());
   AddReceiver("b", {{.expression = "age > 1s"}});
