@@ -222,15 +222,18 @@ TEST_F(DiscoveryConformanceTest, R16_AWatchMayEndItselfAndUseTheRouter) {
   const Story story, witness;
   const auto self = std::make_shared<std::atomic<WatchId>>(0);
   EventRouter& router = publisher();
-  *self = MustWatch(router, [&router, story, self](const ServiceChange& change) {
+  const Story ended;
+  *self = MustWatch(router, [&router, story, ended, self](const ServiceChange& change) {
     story.Add(Describe(change));
     EXPECT_TRUE(router.control().SetHealth(change.state->spec.id, Health::kHealthy).ok());
     EXPECT_TRUE(router.control().Services({}).ok());
     EXPECT_TRUE(router.control().Unwatch(*self).ok());
+    ended.Add("");
   });
   MustWatch(subscriber(), witness.Handler());
   MustRegister({.id = "a"});
   ASSERT_TRUE(witness.AwaitCount(2));
+  ASSERT_TRUE(ended.AwaitCount(1));
   MustRegister({.id = "b"});
   ASSERT_TRUE(witness.AwaitCount(3));
   EXPECT_THAT(witness.Items(),

@@ -404,8 +404,7 @@ TEST_F(RetryTest, R17_ABatchComesWhenItIsFullOrItsIntervalIsOver) {
   time().Advance(6 * kSecond);  // the first batch's interval would be over now
   Settle();
   EXPECT_EQ(inbox.Items().size(), 3u);
-  time().Advance(5 * kSecond);
-  ASSERT_TRUE(inbox.AwaitCount(5));
+  ASSERT_TRUE(AdvanceUntil([&] { return inbox.Items().size() == 5; }));
   MustDrain();
   EXPECT_EQ(following.Items(), (std::vector<size_t>{2, 1, 0, 1, 0}));
   EXPECT_EQ(inbox.Sequences(), UpTo(5));
