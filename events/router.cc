@@ -13,6 +13,7 @@ class Acknowledger::State {
   bool Settle(Verdict verdict) {
     if (settled_.exchange(true)) return false;
     answer_(verdict);
+    answer_ = nullptr;  // what keeps an answered acknowledger keeps nothing of the router
     return true;
   }
 
@@ -23,6 +24,10 @@ class Acknowledger::State {
 
 Acknowledger::Acknowledger(Answer answer) : state_(std::make_shared<State>(std::move(answer))) {}
 
-bool Acknowledger::Settle(Verdict verdict) { return state_->Settle(verdict); }
+bool Acknowledger::Settle(Verdict verdict) {
+  // What the answer kept alive may own this acknowledger.
+  const std::shared_ptr<State> state = state_;
+  return state->Settle(verdict);
+}
 
 }  // namespace routebench

@@ -50,7 +50,8 @@ enum class Verdict : uint8_t { kAck, kReject, kDeferred, kRetry };
 
 // Answers for one event after its handler has returned. Copyable; the first answer counts, later ones are
 // ignored and return false. Thread-safe. An acknowledger that is destroyed unanswered (its last copy) answers
-// kReject. May outlive the router; then answering does nothing.
+// kReject. May outlive the router; then answering does nothing. Once answered it keeps nothing alive: a
+// handler may own the acknowledgers of its own subscription until it has answered them.
 class Acknowledger {
  public:
   using Answer = absl::AnyInvocable<void(Verdict)>;  // called at most once; not with kDeferred

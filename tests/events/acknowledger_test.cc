@@ -1,5 +1,6 @@
 #include <atomic>
 #include <latch>
+#include <memory>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -51,6 +52,16 @@ TEST_F(AcknowledgerTest, LastCopyDestroyedUnansweredRejects) {
 TEST_F(AcknowledgerTest, DestroyedAfterAnAnswerSaysNothingMore) {
   { EXPECT_TRUE(Make().Acknowledge()); }
   EXPECT_THAT(answers_, ElementsAre(Verdict::kAck));
+}
+
+TEST_F(AcknowledgerTest, MayBeOwnedByWhatItsAnswerKeepsAlive) {
+  auto owner = std::make_shared<std::vector<Acknowledger>>();
+  const std::weak_ptr<void> alive = owner;
+  owner->push_back(Acknowledger([owner](Verdict) {}));
+  Acknowledger& acknowledger = owner->front();
+  owner.reset();
+  EXPECT_TRUE(acknowledger.Acknowledge());
+  EXPECT_TRUE(alive.expired());
 }
 
 TEST(AcknowledgerThreads, ExactlyOneOfManyAnswersCounts) {
