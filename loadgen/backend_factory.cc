@@ -48,7 +48,7 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend,
   if (backend == "coordinator:inline") return std::make_unique<InProcess<InlineRouter>>(std::move(options));
   if (backend == "daemon:unix") {
     auto client =
-        DaemonClient::Connect({.socket_path = endpoint, .name = peer_name, .router = std::move(options)});
+        DaemonClient::Connect({.endpoint = endpoint, .name = peer_name, .router = std::move(options)});
     if (!client.ok()) return client.status();
     return std::make_unique<ThroughDaemon>(*std::move(client));
   }

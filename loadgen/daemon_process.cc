@@ -74,7 +74,7 @@ absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(const std::s
   const Descriptor ready(ends[0]);
   Descriptor theirs(ends[1]);
   auto process = ChildProcess::Start(
-      {executable, "--socket", daemon->endpoint_, "--ready-fd", "3", "--log-level", "warning"}, theirs.get());
+      {executable, "--listen", daemon->endpoint_, "--ready-fd", "3", "--log-level", "warning"}, theirs.get());
   if (!process.ok()) return process.status();
   daemon->process_ = *std::move(process);
   theirs.Reset();

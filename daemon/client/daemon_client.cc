@@ -1,5 +1,6 @@
 #include "daemon/client/daemon_client.h"
 
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@
 #include "daemon/client/outcomes.h"
 #include "daemon/client/remote_control.h"
 #include "daemon/client/wire_parcel.h"
-#include "daemon/transport/unix_socket.h"
+#include "daemon/transport/transport.h"
 #include "daemon/wire/attribute_table.h"
 #include "daemon/wire/frames.h"
 #include "daemon/wire/handshake.h"
@@ -105,7 +106,7 @@ class DaemonClient::Core final : public DeadLetters, public std::enable_shared_f
  private:
   enum Polled : uint32_t { kWake, kReadable, kWritable };
 
-  void Poll(int operation, int descriptor, uint32_t events, Polled what);
+  void Poll(int operation, const transport::Pollable& pollable, uint32_t flags, Polled what);
   void OnReadable();
   bool ReadFrames();
   bool OnFrame(std::string_view frame);
@@ -133,7 +134,7 @@ class DaemonClient::Core final : public DeadLetters, public std::enable_shared_f
   const std::unique_ptr<transport::ByteChannel> channel_;
   const int epoll_;
   const int wake_;
-  const int writable_;  // the channel's descriptor once more: polled for room by itself
+  const transport::Pollable writable_;  // the channel's, with the descriptor once more: polled by itself
 
   std::array<std::atomic<uint64_t>, kPublishResultCount> answers_{};
   std::atomic<uint64_t> bytes_received_{0};
@@ -189,7 +190,7 @@ DaemonClient::Core::Core(DaemonClientOptions options, ConnectionHooks hooks,
       channel_(std::move(channel)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)),
-      writable_(dup(channel_->descriptor())),
+      writable_{dup(channel_->writable().descriptor), channel_->writable().events},
       outcomes_(std::make_shared<daemon::Outcomes>(options_.router.outcome_sink)),
       outbox_(std::make_shared<Outbox>(
           *channel_,
@@ -199,34 +200,34 @@ DaemonClient::Core::Core(DaemonClientOptions options, ConnectionHooks hooks,
               .report_delivered = options_.router.outcome_sink != nullptr && options_.router.report_delivered,
               .remember = options_.router.outcome_sink != nullptr,
               .publish_timeout = options_.router.publish_timeout},
-          *options_.clock, timers_,
-          [this] { Poll(EPOLL_CTL_MOD, writable_, EPOLLOUT | EPOLLONESHOT, kWritable); })),
+          *options_.clock, timers_, [this] { Poll(EPOLL_CTL_MOD, writable_, EPOLLONESHOT, kWritable); })),
       control_([this](wire::ClientControl& control,
                       daemon::Calls::OnSuccess done) { return Call(control, std::move(done)); },
                options_.router.max_body_bytes),
       in_(std::move(reader)) {
-  Poll(EPOLL_CTL_ADD, wake_, EPOLLIN, kWake);
-  Poll(EPOLL_CTL_ADD, writable_, EPOLLONESHOT, kWritable);
+  Poll(EPOLL_CTL_ADD, {wake_, POLLIN}, 0, kWake);
+  Poll(EPOLL_CTL_ADD, {writable_.descriptor, 0}, EPOLLONESHOT, kWritable);
 }
 
 DaemonClient::Core::~Core() {
   close(epoll_);
   close(wake_);
-  close(writable_);
+  close(writable_.descriptor);
 }
 
-void DaemonClient::Core::Poll(int operation, int descriptor, uint32_t events, Polled what) {
+void DaemonClient::Core::Poll(int operation, const transport::Pollable& pollable, uint32_t flags,
+                              Polled what) {
   epoll_event event = {};
-  event.events = events;
+  event.events = static_cast<uint32_t>(pollable.events) | flags;
   event.data.u32 = what;
   armed_.fetch_add(1, std::memory_order_release);
-  epoll_ctl(epoll_, operation, descriptor, &event);
+  epoll_ctl(epoll_, operation, pollable.descriptor, &event);
 }
 
 void DaemonClient::Core::Start(const std::shared_ptr<WorkerPool>& pool) {
   pool_ = pool;
   control_.Start(pool);
-  Poll(EPOLL_CTL_ADD, channel_->descriptor(), EPOLLIN | EPOLLONESHOT, kReadable);
+  Poll(EPOLL_CTL_ADD, channel_->readable(), EPOLLONESHOT, kReadable);
 }
 
 // ---- Receiving
@@ -245,7 +246,7 @@ void DaemonClient::Core::WaitForWork() {
       return OnReadable();
     default:
       // A hang-up shows here without having been asked for; the reader deals with it.
-      if ((event.events & EPOLLOUT) != 0) outbox_->OnWritable();
+      if ((event.events & static_cast<uint32_t>(writable_.events)) != 0) outbox_->OnWritable();
   }
 }
 
@@ -262,7 +263,7 @@ void DaemonClient::Core::OnReadable() {
     channel_->Shutdown();
     return OnEnd("the daemon broke the protocol");
   }
-  Poll(EPOLL_CTL_MOD, channel_->descriptor(), EPOLLIN | EPOLLONESHOT, kReadable);
+  Poll(EPOLL_CTL_MOD, channel_->readable(), EPOLLONESHOT, kReadable);
 }
 
 bool DaemonClient::Core::ReadFrames() {
@@ -646,7 +647,7 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
 
 absl::StatusOr<std::unique_ptr<DaemonClient>> DaemonClient::Connect(DaemonClientOptions options,
                                                                     ConnectionHooks hooks) {
-  auto channel = transport::DialUnix(options.socket_path);
+  auto channel = transport::Dial(options.endpoint, {.timeout = options.connect_timeout});
   if (!channel.ok()) return channel.status();
   auto reader = std::make_unique<FrameReader>(wire::MaxFrameBytes(options.router.max_body_bytes));
   const auto welcome = daemon::Greet(**channel, *reader,

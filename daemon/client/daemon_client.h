@@ -20,8 +20,8 @@ class WorkerPool;
 }
 
 struct DaemonClientOptions {
-  std::string socket_path;
-  std::string name;  // for the daemon's log
+  std::string endpoint;  // of the daemon (daemon/transport/transport.h): unix:PATH, or a path
+  std::string name;      // for the daemon's log
   RouterOptions router;
   Duration connect_timeout = std::chrono::seconds(5);
   // Both outlive the client and every Acknowledger it gave out. `timers` null: timers of its own.
@@ -29,7 +29,7 @@ struct DaemonClientOptions {
   Timers* timers = nullptr;
 };
 
-// Bytes on the socket so far, lengths and control frames included.
+// Bytes on the connection so far, lengths and control frames included.
 struct WireBytes {
   uint64_t sent = 0;
   uint64_t received = 0;
@@ -57,7 +57,7 @@ struct ConnectionHooks {
 // when a handler is stuck; what the handler refers to must live as long as it runs.
 class DaemonClient final : public EventRouter {
  public:
-  // Blocks up to the connect timeout. Errors: those of transport::DialUnix; Unavailable and
+  // Blocks up to the connect timeout. Errors: those of transport::Dial; Unavailable and
   // FailedPrecondition with the daemon's reason when it refuses; DeadlineExceeded.
   static absl::StatusOr<std::unique_ptr<DaemonClient>> Connect(DaemonClientOptions options,
                                                                ConnectionHooks hooks = {});

@@ -50,7 +50,8 @@ absl::StatusOr<wire::Welcome> Greet(transport::ByteChannel& channel, FrameReader
     if (next == FrameReader::Result::kTooLong)
       return absl::UnavailableError("what answered is not an eventd");
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
-    pollfd polled = {channel.descriptor(), POLLIN, 0};
+    const transport::Pollable readable = channel.readable();
+    pollfd polled = {readable.descriptor, readable.events, 0};
     if (poll(&polled, 1, static_cast<int>(std::max<int64_t>(0, left.count()))) == 0) {
       return absl::DeadlineExceededError("the daemon did not answer the greeting in time");
     }

@@ -1,7 +1,11 @@
 #include "daemon/server/broker.h"
 
+#include <poll.h>
+
 #include <algorithm>
 #include <future>
+#include <list>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -18,7 +22,7 @@
 #include "daemon/server/loop_timers.h"
 #include "daemon/server/name_store.h"
 #include "daemon/server/session.h"
-#include "daemon/transport/unix_socket.h"
+#include "daemon/transport/transport.h"
 #include "events/validation.h"
 
 namespace routebench::daemon {
@@ -36,19 +40,56 @@ constexpr int kAcceptsAtOnce = 16;
 // Of the number of a subscription, below the millisecond in which its daemon began.
 constexpr int kNumberBits = 22;
 
+// A descriptor that somebody else owns, and closes after this has gone or let go.
+class Watched {
+ public:
+  Watched(asio::io_context& loop, int descriptor) : descriptor_(loop, descriptor) {}
+  ~Watched() { Release(); }
+  Watched(const Watched&) = delete;
+  Watched& operator=(const Watched&) = delete;
+
+  template <typename Handler>
+  void Await(const transport::Pollable& what, Handler handler) {
+    descriptor_.async_wait(what.events == POLLIN ? asio::posix::stream_descriptor::wait_read
+                                                 : asio::posix::stream_descriptor::wait_write,
+                           std::move(handler));
+  }
+  void Release() {
+    if (descriptor_.is_open()) descriptor_.release();
+  }
+
+ private:
+  asio::posix::stream_descriptor descriptor_;
+};
+
 }  // namespace
 
 // A session and its polls. Shared with the handlers of the polls: they outlive a dropped session.
 struct Connection {
   Connection(asio::io_context& loop, const Session::Shared& shared,
              std::unique_ptr<transport::ByteChannel> channel, uint32_t number, pid_t pid)
-      : session(shared, std::move(channel), number, pid), descriptor(loop, session.channel().descriptor()) {}
-  ~Connection() {
-    if (descriptor.is_open()) descriptor.release();  // the channel closes it
+      : session(shared, std::move(channel), number, pid),
+        input(loop, session.channel().readable().descriptor) {
+    const int descriptor = session.channel().writable().descriptor;
+    if (descriptor != session.channel().readable().descriptor) output.emplace(loop, descriptor);
+  }
+
+  template <typename Handler>
+  void AwaitReadable(Handler handler) {
+    input.Await(session.channel().readable(), std::move(handler));
+  }
+  template <typename Handler>
+  void AwaitWritable(Handler handler) {
+    (output.has_value() ? *output : input).Await(session.channel().writable(), std::move(handler));
+  }
+  void StopPolling() {
+    input.Release();
+    if (output.has_value()) output->Release();
   }
 
   Session session;
-  asio::posix::stream_descriptor descriptor;
+  Watched input;
+  std::optional<Watched> output;  // where it is not the same descriptor
   bool dropped = false;
   bool writing = false;           // polled for room
   bool watched = false;           // for a stall
@@ -58,8 +99,8 @@ struct Connection {
 
 class Broker::Loop final : public SessionHost {
  public:
-  Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener,
-       std::unique_ptr<NameStore> names);
+  using Listeners = std::vector<std::unique_ptr<transport::Listener>>;
+  Loop(BrokerOptions options, Listeners listeners, std::unique_ptr<NameStore> names);
   ~Loop() override { Stop(); }
 
   // On an error it has not started and must not be used.
@@ -67,10 +108,18 @@ class Broker::Loop final : public SessionHost {
 
   absl::Status Drain(Duration deadline);
   void Stop();
+  const std::vector<std::string>& endpoints() const { return endpoints_; }
   RouterStatistics Statistics();
   BrokerCounters Counters();
 
  private:
+  // A place where peers may come.
+  struct Door {
+    Door(asio::io_context& loop, std::unique_ptr<transport::Listener> at)
+        : listener(std::move(at)), watched(loop, listener->readable().descriptor) {}
+    std::unique_ptr<transport::Listener> listener;
+    Watched watched;
+  };
   using ConnectionPtr = std::shared_ptr<Connection>;
   // A question to all peers for what they have not reported.
   struct Inquiry {
@@ -89,8 +138,9 @@ class Broker::Loop final : public SessionHost {
   void OnProgressDone(Session& session, uint32_t number) override;
   void OnEstablished(Session& session) override;
 
-  void AcceptNext();
-  void AcceptAll();
+  void AcceptNext(Door& door);
+  void AcceptAll(Door& door);
+  void Admit(transport::Accepted peer);
   void Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error);
   void ReadNext(const ConnectionPtr& connection);
   void OnReadable(const ConnectionPtr& connection);
@@ -122,8 +172,8 @@ class Broker::Loop final : public SessionHost {
   const wire::TimeDomain domain_ = wire::TimeDomain::OfThisProcess();
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
-  std::unique_ptr<transport::UnixListener> listener_;
-  asio::posix::stream_descriptor listening_;
+  std::vector<std::string> endpoints_;
+  std::list<Door> doors_;
   const std::unique_ptr<Timers> peer_timers_;
   const std::unique_ptr<Timers> event_timers_;
 
@@ -148,17 +198,19 @@ class Broker::Loop final : public SessionHost {
   RouterStatistics final_;  // once the thread has ended
 };
 
-Broker::Loop::Loop(BrokerOptions options, std::unique_ptr<transport::UnixListener> listener,
-                   std::unique_ptr<NameStore> names)
+Broker::Loop::Loop(BrokerOptions options, Listeners listeners, std::unique_ptr<NameStore> names)
     : options_(std::move(options)),
-      listener_(std::move(listener)),
-      listening_(io_, listener_->descriptor()),
       peer_timers_(options_.peer_timers == nullptr ? MakeLoopTimers(io_)
                                                    : PostToLoop(*options_.peer_timers, io_)),
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
       names_(std::move(names)),
       exchange_(options_.routing, *options_.clock, *event_timers_),
-      shared_{exchange_, store_, *this, options_.limits, domain_} {}
+      shared_{exchange_, store_, *this, options_.limits, domain_} {
+  for (auto& listener : listeners) {
+    endpoints_.push_back(listener->endpoint());
+    doors_.emplace_back(io_, std::move(listener));
+  }
+}
 
 absl::Status Broker::Loop::Start() {
   // No daemon of this boot has given these: its clock was behind, and none gives as many in a millisecond.
@@ -166,11 +218,8 @@ absl::Status Broker::Loop::Start() {
       static_cast<SubscriptionId>(options_.clock->Now().time_since_epoch() / std::chrono::milliseconds(1))
       << kNumberBits);
   absl::Status status = names_ == nullptr ? absl::OkStatus() : exchange_.UseNames(*names_);
-  if (!status.ok()) {
-    listening_.release();  // the listener closes it
-    return status;
-  }
-  AcceptNext();
+  if (!status.ok()) return status;
+  for (Door& door : doors_) AcceptNext(door);
   thread_ = std::thread([this] { io_.run(); });
   return absl::OkStatus();
 }
@@ -185,43 +234,47 @@ auto Broker::Loop::OnLoop(Call call) {
 
 // ---- Connections
 
-void Broker::Loop::AcceptNext() {
-  listening_.async_wait(asio::posix::stream_descriptor::wait_read, [this](const error_code& error) {
+void Broker::Loop::AcceptNext(Door& door) {
+  door.watched.Await(door.listener->readable(), [this, &door](const error_code& error) {
     if (error) return;
-    AcceptAll();
-    AcceptNext();
+    AcceptAll(door);
+    AcceptNext(door);
   });
 }
 
-void Broker::Loop::AcceptAll() {
+void Broker::Loop::AcceptAll(Door& door) {
   exchange_.UpdateTime();
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
-    pid_t pid = 0;
-    auto channel = listener_->Accept(&pid);
-    if (!channel.ok()) {
-      ++counters_.ended[static_cast<size_t>(ProtocolError::kOtherUser)];
-      Log(LogLevel::kWarning,
-          absl::StrCat("event=peer_refused reason=other_user detail=\"", channel.status().message(), "\""));
+    auto peer = door.listener->Accept();
+    if (!peer.ok()) {
+      const ProtocolError error =
+          absl::IsPermissionDenied(peer.status()) ? ProtocolError::kOtherUser : ProtocolError::kSystem;
+      ++counters_.ended[static_cast<size_t>(error)];
+      Log(LogLevel::kWarning, absl::StrCat("event=peer_refused reason=", std::string(wire::Name(error)),
+                                           " detail=\"", peer.status().message(), "\""));
       return;
     }
-    if (*channel == nullptr) return;
-    ++counters_.accepted;
-    if (connections_.size() >= options_.limits.max_sessions) {
-      Refuse(*std::move(channel), pid, ProtocolError::kTooManySessions);
-      continue;
-    }
-    const uint32_t number = ++last_session_;
-    auto connection = std::make_shared<Connection>(io_, shared_, *std::move(channel), number, pid);
-    connections_.emplace(number, connection);
-    exchange_.AddPeer(connection->session);
-    After(options_.limits.stall_timeout, [this, number] {
-      const ConnectionPtr late = Find(number);
-      if (late != nullptr && !late->session.established()) {
-        Drop(late, {ProtocolError::kHandshakeTimeout, false, "no greeting in time"});
-      }
-    });
-    ReadNext(connection);
+    if (peer->channel == nullptr) return;
+    Admit(*std::move(peer));
   }
+}
+
+void Broker::Loop::Admit(transport::Accepted peer) {
+  ++counters_.accepted;
+  if (connections_.size() >= options_.limits.max_sessions) {
+    return Refuse(std::move(peer.channel), peer.pid, ProtocolError::kTooManySessions);
+  }
+  const uint32_t number = ++last_session_;
+  auto connection = std::make_shared<Connection>(io_, shared_, std::move(peer.channel), number, peer.pid);
+  connections_.emplace(number, connection);
+  exchange_.AddPeer(connection->session);
+  After(options_.limits.stall_timeout, [this, number] {
+    const ConnectionPtr late = Find(number);
+    if (late != nullptr && !late->session.established()) {
+      Drop(late, {ProtocolError::kHandshakeTimeout, false, "no greeting in time"});
+    }
+  });
+  ReadNext(connection);
 }
 
 void Broker::Loop::Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error) {
@@ -242,10 +295,9 @@ Broker::Loop::ConnectionPtr Broker::Loop::Find(uint32_t number) const {
 }
 
 void Broker::Loop::ReadNext(const ConnectionPtr& connection) {
-  connection->descriptor.async_wait(asio::posix::stream_descriptor::wait_read,
-                                    [this, connection](const error_code& error) {
-                                      if (!error && !connection->dropped) OnReadable(connection);
-                                    });
+  connection->AwaitReadable([this, connection](const error_code& error) {
+    if (!error && !connection->dropped) OnReadable(connection);
+  });
 }
 
 void Broker::Loop::OnReadable(const ConnectionPtr& connection) {
@@ -262,14 +314,13 @@ void Broker::Loop::OnReadable(const ConnectionPtr& connection) {
 void Broker::Loop::WriteNext(const ConnectionPtr& connection) {
   if (std::exchange(connection->writing, true)) return;
   WatchForStall(connection);
-  connection->descriptor.async_wait(asio::posix::stream_descriptor::wait_write,
-                                    [this, connection](const error_code& error) {
-                                      if (error || connection->dropped) return;
-                                      connection->writing = false;
-                                      exchange_.UpdateTime();
-                                      Work(connection);
-                                      CheckDrainers();
-                                    });
+  connection->AwaitWritable([this, connection](const error_code& error) {
+    if (error || connection->dropped) return;
+    connection->writing = false;
+    exchange_.UpdateTime();
+    Work(connection);
+    CheckDrainers();
+  });
 }
 
 // One timer for each connection, however often it has to wait for room.
@@ -333,7 +384,7 @@ void Broker::Loop::Drop(const ConnectionPtr& connection, const Session::End& end
   session.Abandon(outcome);
   exchange_.RemovePeer(session, outcome);
   session.SayEnd(end);
-  connection->descriptor.release();
+  connection->StopPolling();
   connections_.erase(session.number());
   for (auto it = inquiries_.begin(); it != inquiries_.end();) Answered((it++)->first, session.number());
   CheckDrainers();
@@ -477,8 +528,7 @@ void Broker::Loop::Stop() {
   asio::post(io_, [this] { CloseAll(); });
   thread_.join();
   final_ = exchange_.Statistics();
-  listening_.release();
-  listener_.reset();
+  doors_.clear();
 }
 
 void Broker::Loop::CloseAll() {
@@ -516,9 +566,14 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerOptions options) {
     if (!opened.ok()) return opened.status();
     names = *std::move(opened);
   }
-  auto listener = transport::UnixListener::Listen(options.socket_path);
-  if (!listener.ok()) return listener.status();
-  auto loop = std::make_unique<Loop>(std::move(options), *std::move(listener), std::move(names));
+  if (options.listen.empty()) return absl::InvalidArgumentError("a daemon needs an endpoint to listen on");
+  Loop::Listeners listeners;
+  for (const std::string& endpoint : options.listen) {
+    auto listener = transport::Listen(endpoint, {});
+    if (!listener.ok()) return listener.status();
+    listeners.push_back(*std::move(listener));
+  }
+  auto loop = std::make_unique<Loop>(std::move(options), std::move(listeners), std::move(names));
   if (absl::Status status = loop->Start(); !status.ok()) return status;
   return std::unique_ptr<Broker>(new Broker(std::move(loop)));
 }
@@ -528,6 +583,7 @@ Broker::~Broker() = default;
 
 absl::Status Broker::Drain(Duration deadline) { return loop_->Drain(deadline); }
 void Broker::Stop() { loop_->Stop(); }
+const std::vector<std::string>& Broker::endpoints() const { return loop_->endpoints(); }
 RouterStatistics Broker::Statistics() { return loop_->Statistics(); }
 BrokerCounters Broker::Counters() { return loop_->Counters(); }
 

@@ -1,6 +1,7 @@
-// The daemon: sessions over a socket, one exchange behind them, one thread.
+// The daemon: sessions over whatever transports it listens on, one exchange behind them, one thread.
 //
-// `eventd` runs one; tests and the daemon:thread backend host one in their own process, over the same socket.
+// `eventd` runs one; tests and the daemon:thread backend host one in their own process, over a real
+// transport, too.
 #ifndef ROUTEBENCH_DAEMON_SERVER_BROKER_H_
 #define ROUTEBENCH_DAEMON_SERVER_BROKER_H_
 
@@ -9,6 +10,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -22,7 +24,7 @@ namespace routebench::daemon {
 enum class LogLevel : uint8_t { kInfo, kWarning };
 
 struct BrokerOptions {
-  std::string socket_path;
+  std::vector<std::string> listen;  // endpoints (daemon/transport/transport.h), at least one
   // Where the names of at-least-once subscriptions are kept (NameStore); empty: there are none.
   std::string state_directory;
   const Clock* clock = &Clock::System();
@@ -46,7 +48,7 @@ struct BrokerCounters {
 // Thread-safe, but not from the log.
 class Broker {
  public:
-  // Reads the names, listens, and starts the loop. Errors: those of NameStore::Open and UnixListener::Listen,
+  // Reads the names, listens, and starts the loop. Errors: those of NameStore::Open and transport::Listen,
   // and InvalidArgument.
   static absl::StatusOr<std::unique_ptr<Broker>> Start(BrokerOptions options);
   // Stops.
@@ -55,10 +57,12 @@ class Broker {
   // Admits nothing more (what is published from now on ends as kDroppedClosed) and returns when every event
   // has its outcomes, or DeadlineExceeded after `deadline`.
   absl::Status Drain(Duration deadline);
-  // Says goodbye to all peers, settles the rest as kDroppedClosed, ends the loop, removes the socket.
+  // Says goodbye to all peers, settles the rest as kDroppedClosed, ends the loop, listens no more.
   // Idempotent.
   void Stop();
 
+  // Where it listens, in the order of the options.
+  const std::vector<std::string>& endpoints() const;
   // Also after Stop.
   RouterStatistics Statistics();  // as far as the peers have reported
   BrokerCounters Counters();

@@ -12,10 +12,12 @@
 #include <ostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "daemon/server/broker.h"
 #include "daemon/server/crash_point.h"
 #include "daemon/transport/unix_socket.h"
@@ -29,7 +31,7 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 64;
 
 struct Flags {
-  std::string socket = transport::DefaultSocketPath();
+  std::vector<std::string> listen = {transport::DefaultSocketPath()};
   std::string state;
   size_t max_body = BrokerLimits().max_body_bytes;
   std::string log_level = "info";
@@ -48,7 +50,11 @@ std::string BalancingNames() {
 }
 
 void Declare(CLI::App& app, Flags& flags) {
-  app.add_option("--socket", flags.socket, "where to listen")->capture_default_str()->type_name("PATH");
+  app.add_option("--listen", flags.listen,
+                 "where to listen: unix:PATH, or a path; may be given again for more places")
+      ->capture_default_str()
+      ->allow_extra_args(false)
+      ->type_name("ENDPOINT");
   app.add_option(
          "--state", flags.state,
          "directory where the names of at-least-once subscriptions are kept; without it there are none")
@@ -78,7 +84,8 @@ void Declare(CLI::App& app, Flags& flags) {
         return ParseBalancing(name).has_value() ? std::string() : "not one of " + BalancingNames();
       })
       ->type_name("NAME");
-  app.add_option("--ready-fd", flags.ready_fd, "descriptor that gets one line as soon as it listens")
+  app.add_option("--ready-fd", flags.ready_fd,
+                 "descriptor that gets \"ready ENDPOINT...\" as soon as it listens")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
   app.add_option("--stop-fd", flags.stop_fd, "descriptor whose closing, at its other side, stops the daemon")
@@ -138,10 +145,10 @@ std::string AwaitStop(int signals, int stop_fd) {
   }
 }
 
-void SayReady(int descriptor) {
-  constexpr char kLine[] = "ready\n";
+void SayReady(int descriptor, const std::string& endpoints) {
+  const std::string line = "ready " + endpoints + "\n";
   // Whoever asked for it and is gone again does not matter here: the stop descriptor tells.
-  if (write(descriptor, kLine, sizeof kLine - 1) < 0) return;
+  if (write(descriptor, line.data(), line.size()) < 0) return;
   close(descriptor);
 }
 
@@ -166,7 +173,7 @@ int Serve(const Flags& flags, std::ostream& err) {
   const int signals = BlockStopSignals();
   signal(SIGPIPE, SIG_IGN);
   BrokerOptions options;
-  options.socket_path = flags.socket;
+  options.listen = flags.listen;
   options.state_directory = flags.state;
   options.limits.max_body_bytes = flags.max_body;
   options.routing = flags.routing;
@@ -177,9 +184,11 @@ int Serve(const Flags& flags, std::ostream& err) {
     close(signals);
     return kFailed;
   }
-  log.Write(LogLevel::kInfo, absl::StrFormat("event=listening pid=%d socket=%s protocol=%u max_body=%u",
-                                             getpid(), flags.socket, wire::kProtocolVersion, flags.max_body));
-  if (flags.ready_fd >= 0) SayReady(flags.ready_fd);
+  const std::string endpoints = absl::StrJoin((*broker)->endpoints(), " ");
+  log.Write(LogLevel::kInfo,
+            absl::StrFormat("event=listening pid=%d endpoints=\"%s\" protocol=%u max_body=%u", getpid(),
+                            endpoints, wire::kProtocolVersion, flags.max_body));
+  if (flags.ready_fd >= 0) SayReady(flags.ready_fd, endpoints);
 
   const std::string reason = AwaitStop(signals, flags.stop_fd);
   log.Write(LogLevel::kInfo, absl::StrFormat("event=draining reason=%s", reason));
@@ -197,7 +206,7 @@ int Serve(const Flags& flags, std::ostream& err) {
 }  // namespace
 
 int RunEventd(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
-  CLI::App app("Routes events between the processes of one user over a Unix socket.", "eventd");
+  CLI::App app("Routes events between the processes of one user.", "eventd");
   Flags flags;
   Declare(app, flags);
   try {

@@ -1,8 +1,6 @@
 // A duplex stream of bytes to one peer: what the daemon and its clients need of a transport.
 //
-// The owner polls descriptor() and then reads or writes; nothing here waits. Another transport (TCP, a pair
-// of pipes, shared memory with a doorbell) is another implementation of this class and of the functions that
-// make one.
+// The owner polls and then reads or writes; nothing here waits.
 #ifndef ROUTEBENCH_DAEMON_TRANSPORT_CHANNEL_H_
 #define ROUTEBENCH_DAEMON_TRANSPORT_CHANNEL_H_
 
@@ -14,6 +12,12 @@
 #include "absl/types/span.h"
 
 namespace routebench::transport {
+
+// What to ask poll(2), or epoll, whose constants are the same.
+struct Pollable {
+  int descriptor = -1;
+  int16_t events = 0;  // POLLIN or POLLOUT
+};
 
 // What a read or a write came to.
 struct IoResult {
@@ -41,12 +45,16 @@ class ByteChannel {
   // Writes as much of `parts` (1 to kMaxParts of them) as there is room for, in order. Never blocks, never
   // raises a signal. After kFailed an unknown prefix has been written: close.
   virtual IoResult Write(absl::Span<const iovec> parts) = 0;
-  // Ends the stream in both directions; a poll on either side returns. What was written before still reaches
-  // the peer. Thread-safe, idempotent.
+  // Ends the stream in both directions; a poll for reading on either side returns. What was written before
+  // still reaches the peer; the peer's own writes end at the latest when this channel is destroyed.
+  // Thread-safe, idempotent.
   virtual void Shutdown() = 0;
 
-  // Readable when Read would not answer kWouldBlock, writable likewise. Owned by the channel.
-  virtual int descriptor() const = 0;
+  // Ready when Read, or Write, would not answer kWouldBlock; it may be ready too often, until that has
+  // answered so. The same for the life of the channel, which owns the descriptors: the two may be one, or
+  // neither the peer's own (a pair of pipes; a doorbell beside shared memory).
+  virtual Pollable readable() const = 0;
+  virtual Pollable writable() const = 0;
 };
 
 }  // namespace routebench::transport

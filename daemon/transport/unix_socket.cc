@@ -14,6 +14,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_format.h"
+#include "daemon/transport/stream_socket.h"
 
 namespace routebench::transport {
 namespace {
@@ -112,6 +113,11 @@ absl::Status ClearPath(const std::string& path, const sockaddr_un& address) {
   return absl::OkStatus();
 }
 
+std::unique_ptr<ByteChannel> MakeUnixChannel(int descriptor) {
+  setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
+  return MakeSocketChannel(descriptor);
+}
+
 absl::StatusOr<ucred> PeerOf(int descriptor) {
   ucred peer = {};
   socklen_t size = sizeof peer;
@@ -125,52 +131,12 @@ absl::StatusOr<ucred> PeerOf(int descriptor) {
   return peer;
 }
 
-class SocketChannel final : public ByteChannel {
- public:
-  explicit SocketChannel(int descriptor) : descriptor_(descriptor) {}
-  ~SocketChannel() override { close(descriptor_); }
-
-  IoResult Read(char* out, size_t size) override {
-    return ResultOf(recv(descriptor_, out, size, MSG_DONTWAIT));
-  }
-
-  IoResult Write(absl::Span<const iovec> parts) override {
-    if (parts.size() == 1) {
-      return ResultOf(send(descriptor_, parts[0].iov_base, parts[0].iov_len, MSG_NOSIGNAL | MSG_DONTWAIT));
-    }
-    msghdr message = {};
-    message.msg_iov = const_cast<iovec*>(parts.data());
-    message.msg_iovlen = parts.size();
-    return ResultOf(sendmsg(descriptor_, &message, MSG_NOSIGNAL | MSG_DONTWAIT));
-  }
-
-  void Shutdown() override { shutdown(descriptor_, SHUT_RDWR); }
-  int descriptor() const override { return descriptor_; }
-
- private:
-  static IoResult ResultOf(ssize_t moved) {
-    if (moved > 0) return {.bytes = static_cast<size_t>(moved)};
-    if (moved == 0) return {.status = IoResult::Status::kEnd};
-    if (errno == EAGAIN || errno == EINTR) return {.status = IoResult::Status::kWouldBlock};
-    if (errno == EPIPE || errno == ECONNRESET) return {.status = IoResult::Status::kEnd};
-    return {.status = IoResult::Status::kFailed, .error = errno};
-  }
-
-  const int descriptor_;
-};
-
 }  // namespace
 
 std::string DefaultSocketPath() {
   const char* const runtime = std::getenv("XDG_RUNTIME_DIR");
   if (runtime != nullptr && *runtime != '\0') return absl::StrFormat("%s/routebench/eventd.sock", runtime);
   return absl::StrFormat("/tmp/routebench-%u/eventd.sock", geteuid());
-}
-
-std::unique_ptr<ByteChannel> MakeSocketChannel(int descriptor) {
-  fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK);
-  setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
-  return std::make_unique<SocketChannel>(descriptor);
 }
 
 absl::StatusOr<std::unique_ptr<ByteChannel>> DialUnix(const std::string& path) {
@@ -189,7 +155,7 @@ absl::StatusOr<std::unique_ptr<ByteChannel>> DialUnix(const std::string& path) {
   }
   if (const auto peer = PeerOf(descriptor); !peer.ok()) return peer.status();
   std::move(close_socket).Cancel();
-  return MakeSocketChannel(descriptor);
+  return MakeUnixChannel(descriptor);
 }
 
 UnixListener::UnixListener(std::string path, int descriptor, int lock)
@@ -230,10 +196,10 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Listen(const std::st
   return std::unique_ptr<UnixListener>(new UnixListener(path, descriptor, *lock));
 }
 
-absl::StatusOr<std::unique_ptr<ByteChannel>> UnixListener::Accept(pid_t* pid) {
+absl::StatusOr<Accepted> UnixListener::Accept() {
   const int descriptor = accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (descriptor < 0) {
-    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return nullptr;
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return Accepted();
     return SystemError("cannot accept a peer on", path_, errno);
   }
   const absl::StatusOr<ucred> peer = PeerOf(descriptor);
@@ -241,8 +207,7 @@ absl::StatusOr<std::unique_ptr<ByteChannel>> UnixListener::Accept(pid_t* pid) {
     close(descriptor);
     return peer.status();
   }
-  *pid = peer->pid;
-  return MakeSocketChannel(descriptor);
+  return Accepted{MakeUnixChannel(descriptor), peer->pid};
 }
 
 }  // namespace routebench::transport

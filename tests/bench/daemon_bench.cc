@@ -156,7 +156,7 @@ class SocketPlace {
 // The daemon's process: the same class as eventd runs. Tells the starter over `ready` when it listens.
 void ServeDaemon(const std::string& path, int ready) {
   daemon::BrokerOptions options;
-  options.socket_path = path;
+  options.listen = {path};
   const auto broker = daemon::Broker::Start(std::move(options));
   if (!broker.ok()) std::abort();
   const char byte = 1;
@@ -171,7 +171,7 @@ void AwaitByte(int descriptor) {
 
 std::unique_ptr<DaemonClient> Connect(const std::string& path, uint32_t handler_threads) {
   DaemonClientOptions options;
-  options.socket_path = path;
+  options.endpoint = path;
   options.name = "bench";
   options.router.handler_threads = handler_threads;
   auto client = DaemonClient::Connect(std::move(options));

@@ -48,7 +48,7 @@ def main():
         os.chmod(directory, 0o700)
         socket = os.path.join(directory, "eventd.sock")
         ready, theirs = os.pipe()
-        daemon = subprocess.Popen([eventd, "--socket", socket, "--ready-fd", str(theirs), "--log-level", "warning"],
+        daemon = subprocess.Popen([eventd, "--listen", socket, "--ready-fd", str(theirs), "--log-level", "warning"],
                                   pass_fds=[theirs])
         os.close(theirs)
         try:

@@ -48,7 +48,8 @@ class LoopbackChannel final : public transport::ByteChannel {
     return {.bytes = count};
   }
   void Shutdown() override {}
-  int descriptor() const override { return -1; }
+  transport::Pollable readable() const override { return {}; }
+  transport::Pollable writable() const override { return {}; }
 
  private:
   Pipes& pipes_;

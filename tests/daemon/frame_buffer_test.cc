@@ -34,7 +34,8 @@ class ScriptedChannel final : public ByteChannel {
     return {.bytes = count};
   }
   void Shutdown() override {}
-  int descriptor() const override { return -1; }
+  Pollable readable() const override { return {}; }
+  Pollable writable() const override { return {}; }
 
   std::vector<std::string> pieces;
   size_t largest_read = 0;

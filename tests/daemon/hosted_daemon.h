@@ -16,7 +16,7 @@ class HostedDaemon {
  public:
   // Of `options` everything but the paths.
   explicit HostedDaemon(daemon::BrokerOptions options = {}) {
-    options.socket_path = socket_path();
+    options.listen = {socket_path()};
     options.state_directory = (directory_.path() / "state").string();
     broker_ = daemon::Broker::Start(std::move(options)).value();
   }
@@ -26,7 +26,7 @@ class HostedDaemon {
 
   std::unique_ptr<DaemonClient> Connect(RouterOptions router = {}, const Clock& clock = Clock::System(),
                                         Timers* timers = nullptr) {
-    return DaemonClient::Connect({.socket_path = socket_path(),
+    return DaemonClient::Connect({.endpoint = socket_path(),
                                   .name = "test",
                                   .router = std::move(router),
                                   .clock = &clock,

@@ -12,7 +12,7 @@
 
 #include "control.pb.h"
 #include "daemon/transport/frame_buffer.h"
-#include "daemon/transport/unix_socket.h"
+#include "daemon/transport/transport.h"
 #include "daemon/wire/frames.h"
 #include "daemon/wire/handshake.h"
 #include "events/codec.h"
@@ -56,8 +56,8 @@ inline std::string FramedPublish(EncodedHeader header, std::string_view body) {
 
 class RawPeer {
  public:
-  explicit RawPeer(const std::string& path)
-      : channel_(transport::DialUnix(path).value()), reader_(size_t{64} << 20) {}
+  explicit RawPeer(const std::string& endpoint)
+      : channel_(transport::Dial(endpoint, {}).value()), reader_(size_t{64} << 20) {}
 
   // Everything, waiting for room as long as it takes.
   void Send(std::string bytes) {
@@ -66,7 +66,7 @@ class RawPeer {
       const auto result = channel_->Write(parts);
       if (result.status == transport::IoResult::Status::kDone) {
         bytes.erase(0, result.bytes);
-      } else if (result.status != transport::IoResult::Status::kWouldBlock || !Poll(POLLOUT)) {
+      } else if (result.status != transport::IoResult::Status::kWouldBlock || !Poll(channel_->writable())) {
         return;
       }
     }
@@ -79,7 +79,7 @@ class RawPeer {
       if (reader_.Next(&frame) == transport::FrameReader::Result::kFrame) return std::string(frame);
       const auto result = reader_.Fill(*channel_);
       if (result.status == transport::IoResult::Status::kDone) continue;
-      if (result.status != transport::IoResult::Status::kWouldBlock || !Poll(POLLIN)) return {};
+      if (result.status != transport::IoResult::Status::kWouldBlock || !Poll(channel_->readable())) return {};
     }
   }
 
@@ -127,8 +127,8 @@ class RawPeer {
   }
 
  private:
-  bool Poll(int16_t events) {
-    pollfd polled = {channel_->descriptor(), events, 0};
+  static bool Poll(const transport::Pollable& what) {
+    pollfd polled = {what.descriptor, what.events, 0};
     return poll(&polled, 1, static_cast<int>(kPatience / std::chrono::milliseconds(1))) > 0;
   }
 

@@ -47,14 +47,14 @@ class ReconnectingClientTest : public ::testing::Test {
   ReconnectingClientTest() { StartDaemon(); }
 
   void StartDaemon() {
-    broker_ = daemon::Broker::Start({.socket_path = socket(), .state_directory = path("state")}).value();
+    broker_ = daemon::Broker::Start({.listen = {socket()}, .state_directory = path("state")}).value();
   }
   void StopDaemon() { broker_.reset(); }
   std::string socket() const { return path("eventd.sock"); }
 
   ReconnectingClientOptions Options() const {
     ReconnectingClientOptions options;
-    options.client.socket_path = socket();
+    options.client.endpoint = socket();
     options.client.name = "test";
     options.client.router.outcome_sink = outcomes_.Sink();
     options.release_sink = [released = released_](const Event& event, bool by_all) {

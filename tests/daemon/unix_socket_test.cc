@@ -72,13 +72,13 @@ TEST_F(UnixSocketTest, ListensInADirectoryOfItsOwn) {
 TEST_F(UnixSocketTest, CarriesBytesBothWays) {
   const auto listener = UnixListener::Listen(path());
   ASSERT_TRUE(listener.ok()) << listener.status();
-  pid_t pid = 0;
-  ASSERT_EQ(*(*listener)->Accept(&pid), nullptr) << "nobody is there yet";
+  ASSERT_EQ((*listener)->Accept()->channel, nullptr) << "nobody is there yet";
   const auto near = DialUnix(path());
   ASSERT_TRUE(near.ok()) << near.status();
-  const auto far = (*listener)->Accept(&pid);
-  ASSERT_TRUE(far.ok() && *far != nullptr);
-  EXPECT_EQ(pid, getpid());
+  const auto accepted = (*listener)->Accept();
+  ASSERT_TRUE(accepted.ok() && accepted->channel != nullptr);
+  EXPECT_EQ(accepted->pid, getpid());
+  const auto* const far = &accepted->channel;
   std::array<char, 16> in;
   EXPECT_EQ((*far)->Read(in.data(), in.size()).status, IoResult::Status::kWouldBlock);
   char hello[] = "hello";
@@ -192,12 +192,11 @@ TEST_F(UnixSocketTest, RefusesAPeerOfAnotherUser) {
   const int connected = connect(other, reinterpret_cast<const sockaddr*>(&address), sizeof address);
   ASSERT_EQ(seteuid(0), 0);
   ASSERT_EQ(connected, 0);
-  pid_t pid = 0;
-  EXPECT_EQ((*listener)->Accept(&pid).status().code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ((*listener)->Accept().status().code(), absl::StatusCode::kPermissionDenied);
   char byte;
   EXPECT_EQ(read(other, &byte, 1), 0) << "it has been closed";
   close(other);
-  EXPECT_EQ(*(*listener)->Accept(&pid), nullptr);
+  EXPECT_EQ((*listener)->Accept()->channel, nullptr);
 }
 
 TEST_F(UnixSocketTest, SaysThatNobodyIsThere) {

@@ -157,12 +157,12 @@ TEST(AtLeastOnceTest, HoldsForANameThatHasNotComeBack) {
 TEST(AtLeastOnceTest, RefusesAForeignStateFile) {
   const testing::PrivateDirectory directory;
   const std::string state = (directory.path() / "state").string();
-  const std::vector<std::string> arguments = {"--socket", (directory.path() / "eventd.sock").string(),
+  const std::vector<std::string> arguments = {"--listen", (directory.path() / "eventd.sock").string(),
                                               "--state", state};
   {
     EventdProcess first(arguments);
     ASSERT_TRUE(first.AwaitReady());
-    EventdProcess second({"--socket", (directory.path() / "other.sock").string(), "--state", state});
+    EventdProcess second({"--listen", (directory.path() / "other.sock").string(), "--state", state});
     EXPECT_FALSE(second.AwaitReady());
     EXPECT_EQ(second.AwaitExit(), 1);
     EXPECT_THAT(second.log(), HasSubstr("uses the state directory " + state + " already"));
@@ -183,9 +183,9 @@ TEST(AtLeastOnceTest, RefusesAForeignStateFile) {
 TEST(AtLeastOnceTest, WithoutAStateDirectoryThereAreNoNames) {
   const testing::PrivateDirectory directory;
   const std::string socket = (directory.path() / "eventd.sock").string();
-  EventdProcess eventd({"--socket", socket});
+  EventdProcess eventd({"--listen", socket});
   ASSERT_TRUE(eventd.AwaitReady());
-  const auto client = DaemonClient::Connect({.socket_path = socket}).value();
+  const auto client = DaemonClient::Connect({.endpoint = socket}).value();
   ASSERT_TRUE(client->Register({.id = "receiver"}).ok());
   const auto subscription =
       client->Subscribe({.service = "receiver", .guarantee = Guarantee::kAtLeastOnce, .name = "name"},

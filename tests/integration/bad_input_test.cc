@@ -156,17 +156,17 @@ TEST_F(Sockets, ThatAreTooLong) {
   const std::string path = "/tmp/" + std::string(150, 'x');
   ExpectRefused(Loadgen(With(kShort, {"--backend", "daemon", "--endpoint", path})), 1,
                 "has 155 bytes; a socket address holds 1 to 107");
-  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", path}), 1, "has 155 bytes");
+  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--listen", path}), 1, "has 155 bytes");
 }
 
 TEST_F(Sockets, ThatAreNotOurs) {
   std::ofstream(Elsewhere("file"));
   ExpectRefused(Loadgen(With(kShort, {"--backend", "daemon", "--endpoint", Elsewhere("file")})), 1,
                 Elsewhere("file"));
-  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", Elsewhere("file")}), 1, Elsewhere("file"));
+  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--listen", Elsewhere("file")}), 1, Elsewhere("file"));
   EXPECT_TRUE(std::filesystem::exists(Elsewhere("file"))) << "it is not replaced";
   ASSERT_EQ(chmod(elsewhere_.path().c_str(), 0777), 0);
-  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", Elsewhere("s")}), 1, "is open to other users");
+  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--listen", Elsewhere("s")}), 1, "is open to other users");
 }
 
 constexpr uid_t kSomebodyElse = 65534;
@@ -186,13 +186,13 @@ TEST_F(Sockets, ThatBelongToAnotherUser) {
   const std::string path = Elsewhere("s");
   close(BindAt(path));
   ASSERT_EQ(chown(path.c_str(), kSomebodyElse, kSomebodyElse), 0);
-  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", path}), 1, path + " belongs to user 65534, not to us");
+  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--listen", path}), 1, path + " belongs to user 65534, not to us");
   struct stat info {};
   ASSERT_EQ(stat(path.c_str(), &info), 0) << "it is not replaced";
   EXPECT_EQ(info.st_uid, kSomebodyElse);
 
   ASSERT_EQ(chown(elsewhere_.path().c_str(), kSomebodyElse, kSomebodyElse), 0);
-  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--socket", path}), 1,
+  ExpectRefused(Run("ROUTEBENCH_EVENTD", {"--listen", path}), 1,
                 "the directory " + elsewhere_.path() + " belongs to user 65534, not to us");
 }
 

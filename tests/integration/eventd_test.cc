@@ -32,8 +32,7 @@ class EventdTest : public ::testing::Test {
     return static_cast<size_t>(std::distance(std::filesystem::directory_iterator(directory_.path()), {}));
   }
   std::unique_ptr<DaemonClient> Connect(RouterOptions router = {}) const {
-    return DaemonClient::Connect({.socket_path = socket(), .name = "test", .router = std::move(router)})
-        .value();
+    return DaemonClient::Connect({.endpoint = socket(), .name = "test", .router = std::move(router)}).value();
   }
   Event NewEvent() {
     Event event;
@@ -49,7 +48,7 @@ class EventdTest : public ::testing::Test {
 };
 
 TEST_F(EventdTest, StartsServesAndStops) {
-  EventdProcess eventd({"--socket", socket()});
+  EventdProcess eventd({"--listen", socket()});
   ASSERT_TRUE(eventd.AwaitReady());
   const Inbox inbox;
   {
@@ -72,7 +71,7 @@ TEST_F(EventdTest, StartsServesAndStops) {
 }
 
 TEST_F(EventdTest, StopsOnInterrupt) {
-  EventdProcess eventd({"--socket", socket()});
+  EventdProcess eventd({"--listen", socket()});
   ASSERT_TRUE(eventd.AwaitReady());
   eventd.Signal(SIGINT);
   EXPECT_EQ(eventd.AwaitExit(), 0);
@@ -80,7 +79,7 @@ TEST_F(EventdTest, StopsOnInterrupt) {
 }
 
 TEST_F(EventdTest, StopsWhenItsStarterIsGone) {
-  EventdProcess eventd({"--socket", socket()});
+  EventdProcess eventd({"--listen", socket()});
   ASSERT_TRUE(eventd.AwaitReady());
   eventd.CloseStopDescriptor();
   EXPECT_EQ(eventd.AwaitExit(), 0);
@@ -89,9 +88,9 @@ TEST_F(EventdTest, StopsWhenItsStarterIsGone) {
 }
 
 TEST_F(EventdTest, ASecondOneRefuses) {
-  EventdProcess first({"--socket", socket()});
+  EventdProcess first({"--listen", socket()});
   ASSERT_TRUE(first.AwaitReady());
-  EventdProcess second({"--socket", socket()});
+  EventdProcess second({"--listen", socket()});
   EXPECT_FALSE(second.AwaitReady());
   EXPECT_EQ(second.AwaitExit(), 1);
   EXPECT_EQ(second.log(), "eventd: a daemon is listening on " + socket() + " already\n");
@@ -100,13 +99,13 @@ TEST_F(EventdTest, ASecondOneRefuses) {
 
 TEST_F(EventdTest, ReplacesWhatAKilledOneLeft) {
   {
-    EventdProcess killed({"--socket", socket()});
+    EventdProcess killed({"--listen", socket()});
     ASSERT_TRUE(killed.AwaitReady());
     killed.Signal(SIGKILL);
     EXPECT_EQ(killed.AwaitExit(), -SIGKILL);
   }
   EXPECT_EQ(FilesLeft(), 2u) << "the socket and its lock";
-  EventdProcess next({"--socket", socket()});
+  EventdProcess next({"--listen", socket()});
   EXPECT_TRUE(next.AwaitReady());
   next.Signal(SIGTERM);
   EXPECT_EQ(next.AwaitExit(), 0);
@@ -114,7 +113,7 @@ TEST_F(EventdTest, ReplacesWhatAKilledOneLeft) {
 }
 
 TEST_F(EventdTest, DrainsBeforeItStops) {
-  EventdProcess eventd({"--socket", socket(), "--drain-deadline", "60"});
+  EventdProcess eventd({"--listen", socket(), "--drain-deadline", "60"});
   ASSERT_TRUE(eventd.AwaitReady());
   const Gate gate;
   const Inbox inbox;
@@ -140,7 +139,7 @@ TEST_F(EventdTest, DrainsBeforeItStops) {
 }
 
 TEST_F(EventdTest, StopsAtItsDeadlineWhenAHandlerIsStuck) {
-  EventdProcess eventd({"--socket", socket(), "--drain-deadline", "0.1"});
+  EventdProcess eventd({"--listen", socket(), "--drain-deadline", "0.1"});
   ASSERT_TRUE(eventd.AwaitReady());
   const Gate gate;
   const Inbox inbox;
@@ -158,7 +157,7 @@ TEST_F(EventdTest, StopsAtItsDeadlineWhenAHandlerIsStuck) {
 }
 
 TEST_F(EventdTest, ItsDeathIsSeenAtOnce) {
-  EventdProcess eventd({"--socket", socket()});
+  EventdProcess eventd({"--listen", socket()});
   ASSERT_TRUE(eventd.AwaitReady());
   const Outcomes outcomes;
   const auto publisher = Connect({.outcome_sink = outcomes.Sink()});
@@ -180,13 +179,13 @@ TEST_F(EventdTest, AnswersBadUsage) {
   EventdProcess unknown({"--bogus"});
   EXPECT_EQ(unknown.AwaitExit(), 64);
   EXPECT_THAT(unknown.log(), HasSubstr("--bogus"));
-  EventdProcess too_long({"--socket", "/tmp/" + std::string(200, 'x')});
+  EventdProcess too_long({"--listen", "/tmp/" + std::string(200, 'x')});
   EXPECT_EQ(too_long.AwaitExit(), 1);
   EXPECT_THAT(too_long.log(), HasSubstr("socket path"));
 }
 
 TEST_F(EventdTest, AClientSaysThatNobodyIsThere) {
-  const auto client = DaemonClient::Connect({.socket_path = socket()});
+  const auto client = DaemonClient::Connect({.endpoint = socket()});
   EXPECT_EQ(client.status().code(), absl::StatusCode::kNotFound);
 }
 

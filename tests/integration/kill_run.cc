@@ -21,7 +21,7 @@ bool KillRun::StartEventd(const std::string& crash_point) {
   eventd_.reset();
   if (!crash_point.empty()) setenv("ROUTEBENCH_CRASH_POINT", crash_point.c_str(), 1);
   eventd_ = std::make_unique<EventdProcess>(
-      std::vector<std::string>{"--socket", socket(), "--state", state(), "--log-level", "warning"});
+      std::vector<std::string>{"--listen", socket(), "--state", state(), "--log-level", "warning"});
   unsetenv("ROUTEBENCH_CRASH_POINT");
   return eventd_->AwaitReady();
 }
@@ -34,7 +34,7 @@ void KillRun::KillEventd() {
 absl::Status KillRun::Connect() {
   const auto options = [this](const char* name) {
     ReconnectingClientOptions options;
-    options.client.socket_path = socket();
+    options.client.endpoint = socket();
     options.client.name = name;
     return options;
   };

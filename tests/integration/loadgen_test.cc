@@ -242,7 +242,7 @@ TEST_F(LoadgenTest, AReceiverThatDiesInMidRunMakesItInvalid) {
 TEST_F(LoadgenTest, LeavesARunningDaemonRunning) {
   PrivateDirectory elsewhere;
   const std::string socket = elsewhere.path() + "/s";
-  LoadgenRun daemon({Executable("ROUTEBENCH_EVENTD"), "--socket", socket}, elsewhere);
+  LoadgenRun daemon({Executable("ROUTEBENCH_EVENTD"), "--listen", socket}, elsewhere);
   daemon.AwaitError("event=listening");
   for (int i = 0; i < 2; ++i) {
     const Finished run = Run(ShortRun({"--backend", "daemon", "--endpoint", socket, "--out", Path("a.run")}));
