@@ -231,7 +231,7 @@ void DaemonStart(benchmark::State& state) {
   for (auto _ : state) {
     std::optional<testing::EventdProcess> eventd;
     starting.Time([&] {
-      eventd.emplace(std::vector<std::string>{"--socket", (directory.path() / "eventd.sock").string(),
+      eventd.emplace(std::vector<std::string>{"--listen", (directory.path() / "eventd.sock").string(),
                                               "--log-level", "off"});
       if (!eventd->AwaitReady()) std::abort();
     });

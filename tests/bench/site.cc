@@ -19,7 +19,7 @@ Site::Site(const std::string& name, const RouterOptions& options, std::vector<st
     : name_(name), options_(options) {
   if (name == "daemon:unix") {
     const std::string socket = (directory_.path() / "eventd.sock").string();
-    eventd_arguments.insert(eventd_arguments.end(), {"--socket", socket, "--log-level", "off"});
+    eventd_arguments.insert(eventd_arguments.end(), {"--listen", socket, "--log-level", "off"});
     eventd_.emplace(eventd_arguments);
     if (!eventd_->AwaitReady()) std::abort();
     other_ = Join();
@@ -31,7 +31,7 @@ std::unique_ptr<EventRouter> Site::Join() const {
   if (name_ == "coordinator") return std::make_unique<DataCoordinator>(options_);
   if (name_ == "coordinator:inline") return std::make_unique<InlineRouter>(options_);
   DaemonClientOptions options;
-  options.socket_path = (directory_.path() / "eventd.sock").string();
+  options.endpoint = (directory_.path() / "eventd.sock").string();
   options.name = "bench";
   options.router = options_;
   auto client = DaemonClient::Connect(std::move(options));
