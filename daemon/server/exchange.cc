@@ -20,15 +20,18 @@ constexpr size_t kMaxSpan = size_t{1} << 20;
 
 const EventParcel& EventOf(const delivery::Parcel& parcel) { return static_cast<const EventParcel&>(parcel); }
 
-// More may be sent to the owner: what drop-oldest recalls is out until the owner has answered, and handed
-// events need a place in the ledger until then.
+// How many more may be sent to the owner, whose mailbox has the subscription's capacity: what came back for a
+// further attempt waits here. What drop-oldest recalls is out until the owner has answered, and handed events
+// need a place in the ledger until then.
 size_t RoomOutside(const Subscription& subscription) {
-  const size_t most_out = 2 * subscription.queue.options().capacity;
+  const delivery::QueueOptions& options = subscription.queue.options();
+  const size_t twice = 2 * options.capacity;
+  const size_t most_out = options.full_policy == FullPolicy::kDropOldest ? twice : options.capacity;
   const size_t out = subscription.queue.out();
   const size_t span = subscription.ledger.span();
   // What a name is to get again is kept here until it is answered.
-  if (!subscription.name.empty() && subscription.ledger.unanswered() >= most_out) return 0;
-  return span >= kMaxSpan + most_out || out >= most_out ? 0 : most_out - out;
+  if (!subscription.name.empty() && subscription.ledger.unanswered() >= twice) return 0;
+  return span >= kMaxSpan + twice || out >= most_out ? 0 : most_out - out;
 }
 
 wire::EventOutcome MakeOutcome(SubscriptionId subscription, const EventId& event, uint64_t sequence,

@@ -101,6 +101,56 @@ TEST_F(ConformanceTest, R22_TheBooksAreBoundedAtEveryMoment) {
   EXPECT_EQ(books.in_flight, 0);
 }
 
+// The same while attempts fail: of nine events three are tried again, one of those in vain.
+TEST_F(ConformanceTest, R22_TheBooksAreBoundedWhileAttemptsFail) {
+  constexpr size_t kCapacity = 16;
+  constexpr uint64_t kEvents = 900;
+  constexpr Duration kForEver = 10'000 * kSecond;
+  options.publish_timeout = kForEver;
+  const auto acknowledged = std::make_shared<std::atomic<uint64_t>>(0);
+  const auto failed_twice = std::make_shared<std::atomic<uint64_t>>(0);
+  SubscriptionSpec spec = {.capacity = kCapacity, .block_deadline = kForEver};
+  spec.retry = BackoffOptions{.initial = std::chrono::milliseconds(10)};
+  const SubscriptionId id = AddReceiver(spec, [acknowledged, failed_twice](Delivery& delivery) {
+    const EventHeader& header = delivery.event().header;
+    const bool fails = header.attempt == 1 ? header.sequence % 3 == 0 : header.sequence % 9 == 0;
+    if (!fails) {
+      acknowledged->fetch_add(1);
+    } else if (header.attempt == 2) {
+      failed_twice->fetch_add(1);
+    }
+    return fails ? Verdict::kRetry : Verdict::kAck;
+  });
+  std::atomic<uint64_t> offered{0};
+  std::atomic<bool> done{false};
+  Event event = NewEvent();
+  event.header.max_attempts = 2;
+  std::thread publishing([&] {
+    for (uint64_t n = 1; n <= kEvents; ++n) {
+      event.header.sequence = n;
+      offered.fetch_add(1);
+      EXPECT_EQ(publisher().Publish(event), PublishResult::kAccepted);
+    }
+    done.store(true);
+  });
+  EXPECT_TRUE(AdvanceUntil([&] {
+    const Books books = BooksOf(id);
+    EXPECT_LE(books.routed, offered.load());
+    EXPECT_LE(books.of(Outcome::kDelivered), acknowledged->load());
+    EXPECT_LE(books.of(Outcome::kDeadLettered), failed_twice->load());
+    EXPECT_LE(books.settled(), books.routed);
+    // As above, and one that has come back to a place that was taken.
+    EXPECT_LE(books.in_flight, kCapacity + 3);
+    EXPECT_GE(books.settled() + books.in_flight + 3, books.routed);
+    return done.load() && books.settled() == kEvents;
+  }));
+  publishing.join();
+  const Books books = BooksOf(id);
+  EXPECT_EQ(books.of(Outcome::kDelivered), kEvents - kEvents / 9);
+  EXPECT_EQ(books.of(Outcome::kDeadLettered), kEvents / 9);
+  EXPECT_EQ(books.in_flight, 0);
+}
+
 TEST_F(ConformanceTest, R22_AnEventInAHandlersHandsIsInFlight) {
   SKIP_ON_INLINE();
   const Gate gate;
