@@ -27,6 +27,7 @@
 #include "daemon/wire/frames.h"
 #include "daemon/wire/handshake.h"
 #include "daemon/wire/specs.h"
+#include "daemon/wire/token.h"
 #include "events/dispatch/service_gate.h"
 #include "events/dispatch/thread_timers.h"
 #include "events/dispatch/worker_pool.h"
@@ -647,13 +648,17 @@ absl::Status DaemonClient::Core::Close(Duration deadline, WorkerPool& pool) {
 
 absl::StatusOr<std::unique_ptr<DaemonClient>> DaemonClient::Connect(DaemonClientOptions options,
                                                                     ConnectionHooks hooks) {
+  wire::Hello hello = wire::MakeHello(wire::TimeDomain::OfThisProcess(), options.name,
+                                      options.router.outcome_sink != nullptr);
+  if (!options.token_file.empty()) {
+    auto token = wire::ReadTokenFile(options.token_file);
+    if (!token.ok()) return token.status();
+    hello.set_token(*std::move(token));
+  }
   auto channel = transport::Dial(options.endpoint, {.timeout = options.connect_timeout});
   if (!channel.ok()) return channel.status();
   auto reader = std::make_unique<FrameReader>(wire::MaxFrameBytes(options.router.max_body_bytes));
-  const auto welcome = daemon::Greet(**channel, *reader,
-                                     wire::MakeHello(wire::TimeDomain::OfThisProcess(), options.name,
-                                                     options.router.outcome_sink != nullptr),
-                                     options.connect_timeout);
+  const auto welcome = daemon::Greet(**channel, *reader, hello, options.connect_timeout);
   if (!welcome.ok()) return welcome.status();
   if (hooks.on_released != nullptr && (welcome->features() & wire::kAtLeastOnce) == 0) return NoAtLeastOnce();
   options.router.max_body_bytes = std::min<size_t>(options.router.max_body_bytes, welcome->max_body_bytes());

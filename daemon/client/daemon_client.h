@@ -20,8 +20,9 @@ class WorkerPool;
 }
 
 struct DaemonClientOptions {
-  std::string endpoint;  // of the daemon (daemon/transport/transport.h): unix:PATH, or a path
-  std::string name;      // for the daemon's log
+  std::string endpoint;    // of the daemon (daemon/transport/transport.h): unix:PATH, or a path
+  std::string token_file;  // with the daemon's secret (daemon/wire/token.h), where its transport demands one
+  std::string name;        // for the daemon's log
   RouterOptions router;
   Duration connect_timeout = std::chrono::seconds(5);
   // Both outlive the client and every Acknowledger it gave out. `timers` null: timers of its own.
@@ -57,8 +58,8 @@ struct ConnectionHooks {
 // when a handler is stuck; what the handler refers to must live as long as it runs.
 class DaemonClient final : public EventRouter {
  public:
-  // Blocks up to the connect timeout. Errors: those of transport::Dial; Unavailable and
-  // FailedPrecondition with the daemon's reason when it refuses; DeadlineExceeded.
+  // Blocks up to the connect timeout. Errors: those of transport::Dial and wire::ReadTokenFile; Unavailable
+  // and FailedPrecondition with the daemon's reason when it refuses; DeadlineExceeded.
   static absl::StatusOr<std::unique_ptr<DaemonClient>> Connect(DaemonClientOptions options,
                                                                ConnectionHooks hooks = {});
   ~DaemonClient() override;

@@ -23,6 +23,7 @@
 #include "daemon/server/name_store.h"
 #include "daemon/server/session.h"
 #include "daemon/transport/transport.h"
+#include "daemon/wire/token.h"
 #include "events/validation.h"
 
 namespace routebench::daemon {
@@ -67,8 +68,9 @@ class Watched {
 // A session and its polls. Shared with the handlers of the polls: they outlive a dropped session.
 struct Connection {
   Connection(asio::io_context& loop, const Session::Shared& shared,
-             std::unique_ptr<transport::ByteChannel> channel, uint32_t number, pid_t pid)
-      : session(shared, std::move(channel), number, pid),
+             std::unique_ptr<transport::ByteChannel> channel, uint32_t number, pid_t pid,
+             std::string_view token)
+      : session(shared, std::move(channel), number, pid, token),
         input(loop, session.channel().readable().descriptor) {
     const int descriptor = session.channel().writable().descriptor;
     if (descriptor != session.channel().readable().descriptor) output.emplace(loop, descriptor);
@@ -100,7 +102,7 @@ struct Connection {
 class Broker::Loop final : public SessionHost {
  public:
   using Listeners = std::vector<std::unique_ptr<transport::Listener>>;
-  Loop(BrokerOptions options, Listeners listeners, std::unique_ptr<NameStore> names);
+  Loop(BrokerOptions options, std::string token, Listeners listeners, std::unique_ptr<NameStore> names);
   ~Loop() override { Stop(); }
 
   // On an error it has not started and must not be used.
@@ -140,7 +142,7 @@ class Broker::Loop final : public SessionHost {
 
   void AcceptNext(Door& door);
   void AcceptAll(Door& door);
-  void Admit(transport::Accepted peer);
+  void Admit(transport::Accepted peer, std::string_view token);
   void Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error);
   void ReadNext(const ConnectionPtr& connection);
   void OnReadable(const ConnectionPtr& connection);
@@ -169,6 +171,7 @@ class Broker::Loop final : public SessionHost {
   }
 
   const BrokerOptions options_;
+  const std::string token_;
   const wire::TimeDomain domain_ = wire::TimeDomain::OfThisProcess();
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
@@ -198,8 +201,10 @@ class Broker::Loop final : public SessionHost {
   RouterStatistics final_;  // once the thread has ended
 };
 
-Broker::Loop::Loop(BrokerOptions options, Listeners listeners, std::unique_ptr<NameStore> names)
+Broker::Loop::Loop(BrokerOptions options, std::string token, Listeners listeners,
+                   std::unique_ptr<NameStore> names)
     : options_(std::move(options)),
+      token_(std::move(token)),
       peer_timers_(options_.peer_timers == nullptr ? MakeLoopTimers(io_)
                                                    : PostToLoop(*options_.peer_timers, io_)),
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
@@ -255,17 +260,18 @@ void Broker::Loop::AcceptAll(Door& door) {
       return;
     }
     if (peer->channel == nullptr) return;
-    Admit(*std::move(peer));
+    Admit(*std::move(peer), door.listener->knows_peers() ? std::string_view() : token_);
   }
 }
 
-void Broker::Loop::Admit(transport::Accepted peer) {
+void Broker::Loop::Admit(transport::Accepted peer, std::string_view token) {
   ++counters_.accepted;
   if (connections_.size() >= options_.limits.max_sessions) {
     return Refuse(std::move(peer.channel), peer.pid, ProtocolError::kTooManySessions);
   }
   const uint32_t number = ++last_session_;
-  auto connection = std::make_shared<Connection>(io_, shared_, std::move(peer.channel), number, peer.pid);
+  auto connection =
+      std::make_shared<Connection>(io_, shared_, std::move(peer.channel), number, peer.pid, token);
   connections_.emplace(number, connection);
   exchange_.AddPeer(connection->session);
   After(options_.limits.stall_timeout, [this, number] {
@@ -567,13 +573,24 @@ absl::StatusOr<std::unique_ptr<Broker>> Broker::Start(BrokerOptions options) {
     names = *std::move(opened);
   }
   if (options.listen.empty()) return absl::InvalidArgumentError("a daemon needs an endpoint to listen on");
+  std::string token;
+  if (!options.token_file.empty()) {
+    auto read = wire::ReadTokenFile(options.token_file);
+    if (!read.ok()) return read.status();
+    token = *std::move(read);
+  }
   Loop::Listeners listeners;
   for (const std::string& endpoint : options.listen) {
-    auto listener = transport::Listen(endpoint, {});
+    auto listener = transport::Listen(endpoint, {.allow_remote = options.allow_remote});
     if (!listener.ok()) return listener.status();
+    if (!(*listener)->knows_peers() && token.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(endpoint, " cannot tell who connects: it needs a token file"));
+    }
     listeners.push_back(*std::move(listener));
   }
-  auto loop = std::make_unique<Loop>(std::move(options), std::move(listeners), std::move(names));
+  auto loop =
+      std::make_unique<Loop>(std::move(options), std::move(token), std::move(listeners), std::move(names));
   if (absl::Status status = loop->Start(); !status.ok()) return status;
   return std::unique_ptr<Broker>(new Broker(std::move(loop)));
 }

@@ -25,6 +25,9 @@ enum class LogLevel : uint8_t { kInfo, kWarning };
 
 struct BrokerOptions {
   std::vector<std::string> listen;  // endpoints (daemon/transport/transport.h), at least one
+  // The secret (daemon/wire/token.h) for peers of transports that do not know them; those need it.
+  std::string token_file;
+  bool allow_remote = false;  // see transport::ListenOptions
   // Where the names of at-least-once subscriptions are kept (NameStore); empty: there are none.
   std::string state_directory;
   const Clock* clock = &Clock::System();
@@ -48,8 +51,8 @@ struct BrokerCounters {
 // Thread-safe, but not from the log.
 class Broker {
  public:
-  // Reads the names, listens, and starts the loop. Errors: those of NameStore::Open and transport::Listen,
-  // and InvalidArgument.
+  // Reads the names, listens, and starts the loop. Errors: those of NameStore::Open, wire::ReadTokenFile and
+  // transport::Listen, and InvalidArgument.
   static absl::StatusOr<std::unique_ptr<Broker>> Start(BrokerOptions options);
   // Stops.
   ~Broker();

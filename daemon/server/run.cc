@@ -32,6 +32,8 @@ constexpr int kUsage = 64;
 
 struct Flags {
   std::vector<std::string> listen = {transport::DefaultSocketPath()};
+  std::string token_file;
+  bool allow_remote = false;
   std::string state;
   size_t max_body = BrokerLimits().max_body_bytes;
   std::string log_level = "info";
@@ -50,11 +52,18 @@ std::string BalancingNames() {
 }
 
 void Declare(CLI::App& app, Flags& flags) {
-  app.add_option("--listen", flags.listen,
-                 "where to listen: unix:PATH, or a path; may be given again for more places")
+  app.add_option(
+         "--listen", flags.listen,
+         "where to listen: unix:PATH, or a path, or tcp:HOST:PORT (port 0: a free one, named when it is "
+         "ready); may be given again for more places")
       ->capture_default_str()
       ->allow_extra_args(false)
       ->type_name("ENDPOINT");
+  app.add_option("--token-file", flags.token_file,
+                 "file of mode 0600 with the secret that a peer must know who comes over tcp")
+      ->type_name("FILE");
+  app.add_flag("--allow-remote", flags.allow_remote,
+               "listen on tcp addresses that other machines may reach; nothing is encrypted");
   app.add_option(
          "--state", flags.state,
          "directory where the names of at-least-once subscriptions are kept; without it there are none")
@@ -174,6 +183,8 @@ int Serve(const Flags& flags, std::ostream& err) {
   signal(SIGPIPE, SIG_IGN);
   BrokerOptions options;
   options.listen = flags.listen;
+  options.token_file = flags.token_file;
+  options.allow_remote = flags.allow_remote;
   options.state_directory = flags.state;
   options.limits.max_body_bytes = flags.max_body;
   options.routing = flags.routing;

@@ -8,6 +8,7 @@
 #include "daemon/server/control_requests.h"
 #include "daemon/server/crash_point.h"
 #include "daemon/wire/specs.h"
+#include "daemon/wire/token.h"
 #include "events/codec.h"
 
 namespace routebench::daemon {
@@ -55,12 +56,13 @@ std::string EncodedWhole(const EventParcel& event) {
 }  // namespace
 
 Session::Session(const Shared& shared, std::unique_ptr<transport::ByteChannel> channel, uint32_t number,
-                 pid_t pid)
+                 pid_t pid, std::string_view token)
     : Peer(number),
       shared_(shared),
       channel_(std::move(channel)),
       pid_(pid),
-      in_(wire::MaxFrameBytes(shared.limits.max_body_bytes)) {}
+      token_(token),
+      in_(wire::kMaxGreetingBytes) {}
 
 Session::MaybeEnd Session::Read() {
   const IoResult result = in_.Fill(*channel_);
@@ -220,8 +222,11 @@ Session::MaybeError Session::OnControl(std::string_view frame) {
 
 Session::MaybeError Session::OnHello(const wire::ClientControl& control) {
   const wire::Hello& hello = control.hello();
+  // Before anything else: a stranger learns nothing about us.
+  if (!token_.empty() && !wire::SameToken(hello.token(), token_)) return ProtocolError::kWrongToken;
   if (const MaybeError error = wire::CheckHello(hello, shared_.domain, &refusal_)) return error;
   established_ = true;
+  in_.set_max_frame(wire::MaxFrameBytes(shared_.limits.max_body_bytes));
   name_ = hello.name();
   wants_outcomes_ = hello.wants_outcomes();
   wire::BrokerControl answer;

@@ -53,7 +53,9 @@ class Session final : public Peer {
     const wire::TimeDomain& domain;
   };
 
-  Session(const Shared& shared, std::unique_ptr<transport::ByteChannel> channel, uint32_t number, pid_t pid);
+  // `token`: what the greeting must have; empty: the transport knows that the peer is one of us.
+  Session(const Shared& shared, std::unique_ptr<transport::ByteChannel> channel, uint32_t number, pid_t pid,
+          std::string_view token = {});
 
   // How the session came to its end; the sentence for a person may be empty.
   struct End {
@@ -121,6 +123,7 @@ class Session final : public Peer {
   const Shared shared_;
   const std::unique_ptr<transport::ByteChannel> channel_;
   const pid_t pid_;
+  const std::string token_;
   std::string name_;
   bool established_ = false;
   bool goodbye_ = false;

@@ -23,8 +23,10 @@ class FrameReader {
  public:
   static constexpr size_t kReadBytes = size_t{256} << 10;
 
-  // `max_frame`: of the bytes after the length.
+  // `max_frame`: of the bytes after the length. A change is for the frames that Next has not looked at.
   explicit FrameReader(size_t max_frame, size_t read_bytes = kReadBytes);
+
+  void set_max_frame(size_t max_frame) { max_frame_ = max_frame; }
 
   // One read. Frames handed out before are invalid afterwards.
   IoResult Fill(ByteChannel& channel);
@@ -40,7 +42,7 @@ class FrameReader {
  private:
   void MakeRoom();
 
-  const size_t max_frame_;
+  size_t max_frame_;
   const size_t read_bytes_;
   size_t capacity_;
   std::unique_ptr<char[]> bytes_;

@@ -2,14 +2,31 @@
 #ifndef ROUTEBENCH_DAEMON_TRANSPORT_STREAM_SOCKET_H_
 #define ROUTEBENCH_DAEMON_TRANSPORT_STREAM_SOCKET_H_
 
-#include <memory>
-
+#include "absl/types/span.h"
 #include "daemon/transport/channel.h"
 
 namespace routebench::transport {
 
-// Owns `descriptor` from now on and makes it non-blocking.
-std::unique_ptr<ByteChannel> MakeSocketChannel(int descriptor);
+// See ByteChannel. Owns `descriptor`; what is particular to a family is its subclass's.
+class SocketChannel : public ByteChannel {
+ public:
+  explicit SocketChannel(int descriptor) : descriptor_(descriptor) {}
+  ~SocketChannel() override;
+  SocketChannel(const SocketChannel&) = delete;
+  SocketChannel& operator=(const SocketChannel&) = delete;
+
+  IoResult Read(char* out, size_t size) override;
+  IoResult Write(absl::Span<const iovec> parts) override;
+  void Shutdown() override;
+  Pollable readable() const override;
+  Pollable writable() const override;
+
+ protected:
+  int descriptor() const { return descriptor_; }
+
+ private:
+  const int descriptor_;
+};
 
 }  // namespace routebench::transport
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/transport/tcp_socket.h"
 #include "daemon/transport/unix_socket.h"
 
 namespace routebench::transport {
@@ -23,6 +24,11 @@ const std::vector<Transport>& Transports() {
        .listen = [](const std::string& path,
                     const ListenOptions&) { return Generic(UnixListener::Listen(path)); },
        .dial = [](const std::string& path, const DialOptions&) { return DialUnix(path); }},
+      {.name = "tcp",
+       .address = "HOST:PORT",
+       .listen = [](const std::string& address,
+                    const ListenOptions& options) { return Generic(TcpListener::Listen(address, options)); },
+       .dial = DialTcp},
   };
   return transports;
 }

@@ -45,9 +45,13 @@ class Listener {
   virtual Pollable readable() const = 0;
   // Where it really listens: what was left to choose has been chosen.
   virtual std::string endpoint() const = 0;
+  // Whoever is accepted is of our user. False: anybody may be, and has to prove it.
+  virtual bool knows_peers() const { return true; }
 };
 
-struct ListenOptions {};
+struct ListenOptions {
+  bool allow_remote = false;  // addresses that other machines may reach
+};
 
 struct DialOptions {
   std::chrono::nanoseconds timeout = std::chrono::seconds(5);

@@ -115,7 +115,7 @@ absl::Status ClearPath(const std::string& path, const sockaddr_un& address) {
 
 std::unique_ptr<ByteChannel> MakeUnixChannel(int descriptor) {
   setsockopt(descriptor, SOL_SOCKET, SO_SNDBUF, &kSendBufferBytes, sizeof kSendBufferBytes);
-  return MakeSocketChannel(descriptor);
+  return std::make_unique<SocketChannel>(descriptor);
 }
 
 absl::StatusOr<ucred> PeerOf(int descriptor) {

@@ -147,6 +147,9 @@ static_assert(sizeof(EventOutcome) == 40 && offsetof(EventOutcome, event) == 24)
 static_assert(sizeof(Released) == 16 && offsetof(Released, first) == 8);
 static_assert(sizeof(ProgressRequest) == 8 && sizeof(ProgressDone) == 8);
 
+// Of a client's first frame: all that a stranger may make the broker hold.
+inline constexpr size_t kMaxGreetingBytes = size_t{4} << 10;
+
 // Of a control frame to the broker: a message of this size takes some hundred times as much when it is
 // parsed.
 inline constexpr size_t kMaxClientControlBytes = size_t{1} << 20;

@@ -13,6 +13,7 @@ enum class ProtocolError : uint8_t {
   kVersion,           // another version of the protocol
   kOtherBoot,         // another boot or time namespace: its times mean nothing here
   kOtherUser,         // credentials of another user
+  kWrongToken,        // or none, where the transport demands one
   kTooManySessions,   // the broker's limit
   kHandshakeTimeout,  // no greeting in time
   kHandshakeBroken,   // gone, or something else than a greeting
@@ -30,7 +31,7 @@ enum class ProtocolError : uint8_t {
   kShutdown,     // the broker stops
   kSystem,       // the system refused to read or write
 };
-inline constexpr size_t kProtocolErrorCount = 17;
+inline constexpr size_t kProtocolErrorCount = 18;
 
 // Stable names for logs and messages: "version", "frame_too_long".
 std::string_view Name(ProtocolError error);

@@ -16,6 +16,7 @@ const std::vector<BackendFixture>& Backends() {
       {.name = "coordinator", .make = MakeCoordinator},
       {.name = "coordinator:inline", .make = MakeInlineCoordinator, .is_inline = true},
       {.name = "daemon:unix", .make = MakeDaemonUnix, .crosses_processes = true},
+      {.name = "daemon:tcp", .make = MakeDaemonTcp, .crosses_processes = true},
   };
   return backends;
 }

@@ -20,8 +20,8 @@ RouterOptions WithoutSink(RouterOptions options) {
 
 class DaemonBackend final : public Backend {
  public:
-  DaemonBackend(const RouterOptions& options, testing::FakeTime& time)
-      : daemon_(OnTime(time, options.routing)),
+  DaemonBackend(const RouterOptions& options, testing::FakeTime& time, std::string_view transport)
+      : daemon_(OnTime(time, options.routing), transport),
         publisher_(daemon_.Connect(options, time, &time)),
         subscriber_(daemon_.Connect(WithoutSink(options), time, &time)) {}
   EventRouter& publisher() override { return *publisher_; }
@@ -36,7 +36,11 @@ class DaemonBackend final : public Backend {
 }  // namespace
 
 std::unique_ptr<Backend> MakeDaemonUnix(const RouterOptions& options, testing::FakeTime& time) {
-  return std::make_unique<DaemonBackend>(options, time);
+  return std::make_unique<DaemonBackend>(options, time, "unix");
+}
+
+std::unique_ptr<Backend> MakeDaemonTcp(const RouterOptions& options, testing::FakeTime& time) {
+  return std::make_unique<DaemonBackend>(options, time, "tcp");
 }
 
 }  // namespace routebench::conformance

@@ -1,9 +1,12 @@
 // Peers that break the protocol, or die: each is refused or ended with a named reason, which is counted, and
 // nobody else notices.
+#include <sys/socket.h>
+
 #include <memory>
 #include <numeric>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "daemon/wire/attribute_table.h"
@@ -32,7 +35,7 @@ using testing::Outcomes;
 using testing::RawPeer;
 using wire::ProtocolError;
 
-class HostilePeerTest : public ::testing::Test {
+class HostilePeerTest : public ::testing::TestWithParam<std::string_view> {
  protected:
   // Starts the daemon and two well-behaved clients.
   void Start(daemon::BrokerLimits limits = {}) {
@@ -41,7 +44,7 @@ class HostilePeerTest : public ::testing::Test {
     Start(options);
   }
   void Start(daemon::BrokerOptions options) {
-    daemon_.emplace(std::move(options));
+    daemon_.emplace(std::move(options), GetParam());
     subscriber_ = daemon_->Connect();
     publisher_ = daemon_->Connect({.outcome_sink = outcomes_.Sink()});
     ASSERT_TRUE(subscriber_->Register({.id = "witness"}).ok());
@@ -72,7 +75,17 @@ class HostilePeerTest : public ::testing::Test {
     ExpectOthersUndisturbed();
   }
 
-  std::string path() const { return daemon_->socket_path(); }
+  // Waits for the loop to notice.
+  bool AwaitCount(ProtocolError error, uint64_t count) {
+    const TimePoint give_up = Clock::System().Now() + kPatience;
+    while (daemon_->broker().Counters().of(error) < count) {
+      if (Clock::System().Now() > give_up) return false;
+      std::this_thread::yield();
+    }
+    return true;
+  }
+
+  std::string endpoint() { return daemon_->NextEndpoint(); }
 
   std::optional<HostedDaemon> daemon_;
   Inbox inbox_;
@@ -82,34 +95,66 @@ class HostilePeerTest : public ::testing::Test {
   std::unique_ptr<DaemonClient> publisher_;
 };
 
-TEST_F(HostilePeerTest, WrongVersion) {
+INSTANTIATE_TEST_SUITE_P(, HostilePeerTest, ::testing::ValuesIn(testing::TransportNames()),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(HostilePeerTest, WrongVersion) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Send(FramedHello(wire::kProtocolVersion + 1));
   ExpectEnded(peer, ProtocolError::kVersion);
 }
 
-TEST_F(HostilePeerTest, OtherBoot) {
+TEST_P(HostilePeerTest, WrongToken) {
+  if (!testing::NeedsToken(GetParam())) GTEST_SKIP() << "the transport knows its peers";
   Start();
-  RawPeer peer(path());
+  const std::string right(testing::TestEndpoints::kToken);
+  uint64_t count = 0;
+  for (const std::string& token : {std::string(), right.substr(1), right + "x",
+                                   std::string(right.size(), 'x'), std::string(1000, 'x')}) {
+    RawPeer peer(endpoint());
+    wire::ClientControl control;
+    *control.mutable_hello() = wire::MakeHello({"another", "boot"}, "raw", false);
+    control.mutable_hello()->set_token(token);
+    peer.Send(FramedControl(control));
+    EXPECT_EQ(peer.AwaitEnd(), "wrong_token") << token;
+    EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kWrongToken), ++count);
+  }
+  ExpectOthersUndisturbed();
+}
+
+TEST_P(HostilePeerTest, TooLongGreeting) {
+  Start();
+  RawPeer peer(endpoint());
+  wire::ClientControl control;
+  *control.mutable_hello() = wire::MakeHello(wire::TimeDomain::OfThisProcess(), "raw", false);
+  control.mutable_hello()->set_token(std::string(wire::kMaxGreetingBytes, 'x'));
+  peer.Send(FramedControl(control).substr(0, 100));
+  ExpectEnded(peer, ProtocolError::kFrameTooLong);
+}
+
+TEST_P(HostilePeerTest, OtherBoot) {
+  Start();
+  RawPeer peer(endpoint());
   wire::ClientControl control;
   *control.mutable_hello() = wire::MakeHello({"another", "boot"}, "raw", false);
+  control.mutable_hello()->set_token(std::string(testing::TestEndpoints::kToken));
   peer.Send(FramedControl(control));
   ExpectEnded(peer, ProtocolError::kOtherBoot);
 }
 
-TEST_F(HostilePeerTest, Garbage) {
+TEST_P(HostilePeerTest, Garbage) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Send("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
   ExpectEnded(peer, ProtocolError::kFrameTooLong);
 }
 
-TEST_F(HostilePeerTest, SomethingElseThanAGreeting) {
+TEST_P(HostilePeerTest, SomethingElseThanAGreeting) {
   Start();
   for (const std::string& frame : {Framed(""), Framed("abc"), FramedPublish({}, "body"),
                                    Framed(BytesOf(wire::Prefix{wire::FrameType::kControl}) + "\xff\xff")}) {
-    RawPeer peer(path());
+    RawPeer peer(endpoint());
     peer.Send(frame);
     EXPECT_EQ(peer.AwaitEnd(), "handshake_broken");
   }
@@ -117,41 +162,41 @@ TEST_F(HostilePeerTest, SomethingElseThanAGreeting) {
   ExpectOthersUndisturbed();
 }
 
-TEST_F(HostilePeerTest, DiesInTheHandshake) {
+TEST_P(HostilePeerTest, DiesInTheHandshake) {
   Start();
-  std::optional<RawPeer> peer(path());
+  std::optional<RawPeer> peer(endpoint());
   peer->Send(FramedHello().substr(0, 10));
   peer.reset();
   // Its end is noticed before a later peer is greeted.
-  RawPeer(path()).Greet();
+  RawPeer(endpoint()).Greet();
   ExpectOthersUndisturbed();
   EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kHandshakeBroken), 1u);
 }
 
-TEST_F(HostilePeerTest, SaysNothing) {
+TEST_P(HostilePeerTest, SaysNothing) {
   Start({.stall_timeout = std::chrono::milliseconds(50)});
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Send(FramedHello().substr(0, 10));
   ExpectEnded(peer, ProtocolError::kHandshakeTimeout);
 }
 
-TEST_F(HostilePeerTest, TooManySessions) {
+TEST_P(HostilePeerTest, TooManySessions) {
   Start({.max_sessions = 2});
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   ExpectEnded(peer, ProtocolError::kTooManySessions);
 }
 
-TEST_F(HostilePeerTest, TooLongFrame) {
+TEST_P(HostilePeerTest, TooLongFrame) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   peer.Send("\xff\xff\xff\x7f");
   ExpectEnded(peer, ProtocolError::kFrameTooLong);
 }
 
-TEST_F(HostilePeerTest, HalfAFrameThenSilence) {
+TEST_P(HostilePeerTest, HalfAFrameThenSilence) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   const std::string frame = FramedPublish({}, "body");
   peer.Send(frame.substr(0, frame.size() / 2));
@@ -159,15 +204,39 @@ TEST_F(HostilePeerTest, HalfAFrameThenSilence) {
   EXPECT_EQ(daemon_->broker().Counters().established, 3u) << "merely silent is not dead";
 }
 
-TEST_F(HostilePeerTest, UnknownFrame) {
+TEST_P(HostilePeerTest, DiesInTheMiddleOfAFrame) {
   Start();
-  RawPeer peer(path());
+  std::optional<RawPeer> peer(endpoint());
+  peer->Greet();
+  peer->Send(FramedPublish({}, "body").substr(0, 10));
+  peer.reset();
+  ExpectOthersUndisturbed();
+  EXPECT_TRUE(AwaitCount(ProtocolError::kDied, 1));
+}
+
+TEST_P(HostilePeerTest, ResetsTheConnectionInTheMiddleOfAFrame) {
+  if (GetParam() != "tcp") GTEST_SKIP() << "only TCP has resets";
+  Start();
+  std::optional<RawPeer> peer(endpoint());
+  peer->Greet();
+  peer->Send(FramedPublish({}, "body").substr(0, 10));
+  const linger at_once = {1, 0};
+  ASSERT_EQ(
+      setsockopt(peer->channel().readable().descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once), 0);
+  peer.reset();
+  ExpectOthersUndisturbed();
+  EXPECT_TRUE(AwaitCount(ProtocolError::kDied, 1));
+}
+
+TEST_P(HostilePeerTest, UnknownFrame) {
+  Start();
+  RawPeer peer(endpoint());
   peer.Greet();
   peer.Send(Framed(BytesOf(wire::DeliverPrefix())));
   ExpectEnded(peer, ProtocolError::kUnknownFrame);
 }
 
-TEST_F(HostilePeerTest, MalformedFrames) {
+TEST_P(HostilePeerTest, MalformedFrames) {
   Start();
   uint64_t count = 0;
   for (const std::string& frame :
@@ -175,7 +244,7 @@ TEST_F(HostilePeerTest, MalformedFrames) {
         Framed(BytesOf(wire::Progress()) + "x"), FramedHello(),
         Framed(BytesOf(wire::Prefix{wire::FrameType::kControl})),
         Framed(BytesOf(wire::Prefix{wire::FrameType::kControl}) + "\xff\xff")}) {
-    RawPeer peer(path());
+    RawPeer peer(endpoint());
     peer.Greet();
     peer.Send(frame);
     EXPECT_EQ(peer.AwaitEnd(), "malformed") << count;
@@ -185,9 +254,9 @@ TEST_F(HostilePeerTest, MalformedFrames) {
   ExpectOthersUndisturbed();
 }
 
-TEST_F(HostilePeerTest, TooLongControlFrame) {
+TEST_P(HostilePeerTest, TooLongControlFrame) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   wire::ClientControl control;
   for (size_t i = 0; i < wire::kMaxClientControlBytes / 2; ++i) control.mutable_add_rule()->add_targets("");
@@ -196,11 +265,11 @@ TEST_F(HostilePeerTest, TooLongControlFrame) {
 }
 
 // Each is answered with an error, and the connection goes on.
-TEST_F(HostilePeerTest, ControlRequestsThatMeanNothing) {
+TEST_P(HostilePeerTest, ControlRequestsThatMeanNothing) {
   Start();
   const auto watch = publisher_->control().Watch([](const ServiceChange&) {});
   ASSERT_TRUE(watch.ok());
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   const auto code = [&](const auto& fill) {
     wire::ClientControl control;
@@ -241,7 +310,7 @@ TEST_F(HostilePeerTest, ControlRequestsThatMeanNothing) {
 }
 
 // A client that was told of it all is gone, with its watch.
-TEST_F(HostilePeerTest, DiesWithAWatchAndServices) {
+TEST_P(HostilePeerTest, DiesWithAWatchAndServices) {
   Start();
   testing::Recorder<std::string> gone;
   ASSERT_TRUE(publisher_->control()
@@ -250,7 +319,7 @@ TEST_F(HostilePeerTest, DiesWithAWatchAndServices) {
                   })
                   .ok());
   {
-    RawPeer peer(path());
+    RawPeer peer(endpoint());
     peer.Greet();
     wire::ClientControl control;
     control.set_request(1);
@@ -265,9 +334,9 @@ TEST_F(HostilePeerTest, DiesWithAWatchAndServices) {
   ExpectOthersUndisturbed();
 }
 
-TEST_F(HostilePeerTest, AttributesThatWereNotDefined) {
+TEST_P(HostilePeerTest, AttributesThatWereNotDefined) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   EncodedHeader header;
   header.attributes_number = 1;
@@ -275,9 +344,9 @@ TEST_F(HostilePeerTest, AttributesThatWereNotDefined) {
   ExpectEnded(peer, ProtocolError::kAttributes);
 }
 
-TEST_F(HostilePeerTest, MoreAttributesThanTheLimit) {
+TEST_P(HostilePeerTest, MoreAttributesThanTheLimit) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   Attributes attributes;
   attributes.source.id = "source";
@@ -291,14 +360,14 @@ TEST_F(HostilePeerTest, MoreAttributesThanTheLimit) {
   ExpectEnded(peer, ProtocolError::kAttributes);
 }
 
-TEST_F(HostilePeerTest, PublishesBeyondItsWindow) {
+TEST_P(HostilePeerTest, PublishesBeyondItsWindow) {
   Start({.publish_window = 1000});
-  RawPeer slow(path());
+  RawPeer slow(endpoint());
   slow.Greet();
   // Nobody takes an event from this one: it stays full and holds the publisher back.
   wire::ClientControl control;
   slow.Subscribe("slow", 1);
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   std::string burst;
   EncodedHeader header;
@@ -311,11 +380,11 @@ TEST_F(HostilePeerTest, PublishesBeyondItsWindow) {
   ExpectEnded(peer, ProtocolError::kWindow);
 }
 
-TEST_F(HostilePeerTest, ReportsWhatItWasNotGiven) {
+TEST_P(HostilePeerTest, ReportsWhatItWasNotGiven) {
   Start();
   uint64_t count = 0;
   for (int kind = 0; kind < 3; ++kind) {
-    RawPeer peer(path());
+    RawPeer peer(endpoint());
     peer.Greet();
     const uint64_t id = peer.Subscribe("liar", 10);
     wire::Progress progress;
@@ -337,9 +406,9 @@ TEST_F(HostilePeerTest, ReportsWhatItWasNotGiven) {
   ExpectOthersUndisturbed();
 }
 
-TEST_F(HostilePeerTest, AnswersTheSameDeliveryTwice) {
+TEST_P(HostilePeerTest, AnswersTheSameDeliveryTwice) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   wire::Acknowledged acknowledged;
   acknowledged.subscription = peer.Subscribe("twice", 10);
@@ -355,13 +424,13 @@ TEST_F(HostilePeerTest, AnswersTheSameDeliveryTwice) {
   ExpectEnded(peer, ProtocolError::kProgress);
 }
 
-TEST_F(HostilePeerTest, StopsReading) {
-  constexpr uint64_t kEvents = 100;
+TEST_P(HostilePeerTest, StopsReading) {
+  constexpr uint64_t kEvents = 300;  // more than any transport holds by itself
   testing::FakeTime peer_time(Clock::System().Now());
   daemon::BrokerOptions options;
   options.peer_timers = &peer_time;
   Start(options);
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   peer.Subscribe("deaf", 100'000);
   const auto large = std::make_shared<std::string>(100'000, 'y');
@@ -390,9 +459,9 @@ TEST_F(HostilePeerTest, StopsReading) {
   daemon_.reset();  // before the time that it goes by
 }
 
-TEST_F(HostilePeerTest, DiesWithEventsInHand) {
+TEST_P(HostilePeerTest, DiesWithEventsInHand) {
   Start();
-  std::optional<RawPeer> peer(path());
+  std::optional<RawPeer> peer(endpoint());
   peer->Greet();
   peer->Subscribe("mortal", 10);
   for (int i = 0; i < 3; ++i) ASSERT_EQ(publisher_->Publish(NewEvent()), PublishResult::kAccepted);
@@ -406,9 +475,9 @@ TEST_F(HostilePeerTest, DiesWithEventsInHand) {
   ExpectOthersUndisturbed();
 }
 
-TEST_F(HostilePeerTest, DamagedBytesAreDroppedAsCorrupt) {
+TEST_P(HostilePeerTest, DamagedBytesAreDroppedAsCorrupt) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Send(FramedHello(wire::kProtocolVersion, true));
   ASSERT_TRUE(peer.NextControl().has_welcome());
   EncodedHeader header;
@@ -423,9 +492,9 @@ TEST_F(HostilePeerTest, DamagedBytesAreDroppedAsCorrupt) {
   EXPECT_EQ(publisher_->Statistics()->books.of(Outcome::kDroppedCorrupt), 1u);
 }
 
-TEST_F(HostilePeerTest, LeavesInOrder) {
+TEST_P(HostilePeerTest, LeavesInOrder) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   wire::ClientControl control;
   control.mutable_goodbye();
@@ -437,9 +506,9 @@ TEST_F(HostilePeerTest, LeavesInOrder) {
   ExpectOthersUndisturbed();
 }
 
-TEST_F(HostilePeerTest, TheDaemonStops) {
+TEST_P(HostilePeerTest, TheDaemonStops) {
   Start();
-  RawPeer peer(path());
+  RawPeer peer(endpoint());
   peer.Greet();
   daemon_->broker().Stop();
   EXPECT_EQ(peer.AwaitEnd(), "shutdown");

@@ -17,6 +17,7 @@
 #include "daemon/wire/handshake.h"
 #include "events/codec.h"
 #include "events/router.h"
+#include "tests/daemon/test_endpoints.h"
 #include "tests/support/patience.h"
 
 namespace routebench::testing {
@@ -42,6 +43,7 @@ inline std::string FramedHello(uint32_t version = wire::kProtocolVersion, bool w
   wire::ClientControl control;
   *control.mutable_hello() = wire::MakeHello(wire::TimeDomain::OfThisProcess(), "raw", wants_outcomes);
   control.mutable_hello()->set_version(version);
+  control.mutable_hello()->set_token(std::string(TestEndpoints::kToken));
   return FramedControl(control);
 }
 
@@ -82,6 +84,8 @@ class RawPeer {
       if (result.status != transport::IoResult::Status::kWouldBlock || !Poll(channel_->readable())) return {};
     }
   }
+
+  transport::ByteChannel& channel() { return *channel_; }
 
   wire::BrokerControl NextControl() {
     wire::BrokerControl control;

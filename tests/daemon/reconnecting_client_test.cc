@@ -13,6 +13,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/private_directory.h"
+#include "tests/daemon/test_endpoints.h"
 #include "tests/support/gate.h"
 #include "tests/support/recorder.h"
 
@@ -46,8 +47,12 @@ class ReconnectingClientTest : public ::testing::Test {
  protected:
   ReconnectingClientTest() { StartDaemon(); }
 
-  void StartDaemon() {
-    broker_ = daemon::Broker::Start({.listen = {socket()}, .state_directory = path("state")}).value();
+  void StartDaemon() { StartDaemon({.listen = {socket()}}); }
+  // Returns where it listens.
+  std::string StartDaemon(daemon::BrokerOptions options) {
+    options.state_directory = path("state");
+    broker_ = daemon::Broker::Start(std::move(options)).value();
+    return broker_->endpoints().front();
   }
   void StopDaemon() { broker_.reset(); }
   std::string socket() const { return path("eventd.sock"); }
@@ -96,6 +101,26 @@ class ReconnectingClientTest : public ::testing::Test {
 TEST_F(ReconnectingClientTest, TheFirstConnectionMustSucceed) {
   StopDaemon();
   EXPECT_EQ(ReconnectingClient::Connect(Options()).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(ReconnectingClientTest, ComesBackOverTcp) {
+  StopDaemon();
+  testing::TestEndpoints endpoints("tcp");
+  daemon::BrokerOptions options;
+  options.listen = endpoints.listen();
+  options.token_file = endpoints.token_file();
+  options.listen = {StartDaemon(options)};  // where the next one listens, too
+  ReconnectingClientOptions client_options = Options();
+  client_options.client.endpoint = options.listen.front();
+  client_options.client.token_file = options.token_file;
+  const auto client = Connect(client_options);
+  ASSERT_EQ(client->Publish(NewEvent()), PublishResult::kAccepted);
+  ASSERT_TRUE(released_.AwaitCount(1));
+  StopDaemon();
+  ASSERT_EQ(client->Publish(NewEvent()), PublishResult::kAccepted);
+  StartDaemon(options);
+  ASSERT_TRUE(Connected(*client, 2));
+  ASSERT_TRUE(released_.AwaitCount(2));
 }
 
 TEST_F(ReconnectingClientTest, RefusesWhatItCannotRecognise) {

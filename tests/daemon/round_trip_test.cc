@@ -1,4 +1,4 @@
-// One event from a publisher's process boundary to a handler behind another, over the real socket.
+// One event from a publisher's process boundary to a handler behind another, over every transport.
 #include <atomic>
 #include <future>
 
@@ -28,8 +28,12 @@ Event MakeEvent(EventKind kind, size_t bytes, uint64_t sequence) {
   return event;
 }
 
-TEST(RoundTrip, DeliversAnEventUnchanged) {
-  HostedDaemon daemon;
+class RoundTrip : public ::testing::TestWithParam<std::string_view> {};
+INSTANTIATE_TEST_SUITE_P(, RoundTrip, ::testing::ValuesIn(testing::TransportNames()),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST_P(RoundTrip, DeliversAnEventUnchanged) {
+  HostedDaemon daemon({}, GetParam());
   const auto subscriber = daemon.Connect();
   const auto publisher = daemon.Connect();
   ASSERT_TRUE(subscriber->Register({.id = "receiver"}).ok());
@@ -56,9 +60,9 @@ TEST(RoundTrip, DeliversAnEventUnchanged) {
   EXPECT_TRUE(statistics->books.balanced());
 }
 
-TEST(RoundTrip, LosesNothingUnderLoad) {
+TEST_P(RoundTrip, LosesNothingUnderLoad) {
   constexpr uint64_t kEvents = 200'000;
-  HostedDaemon daemon;
+  HostedDaemon daemon({}, GetParam());
   const auto subscriber = daemon.Connect();
   const auto publisher = daemon.Connect();
   ASSERT_TRUE(subscriber->Register({.id = "receiver"}).ok());

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cstdlib>
+#include <string_view>
 
 #include "tests/support/patience.h"
 
@@ -40,7 +41,7 @@ bool AwaitReadable(int descriptor) {
 
 }  // namespace
 
-EventdProcess::EventdProcess(const std::vector<std::string>& arguments) {
+EventdProcess::EventdProcess(const std::vector<std::string>& arguments, const std::vector<int>& inherited) {
   const Pipe ready = MakePipe();
   const Pipe stop = MakePipe();
   const Pipe errors = MakePipe();
@@ -56,6 +57,9 @@ EventdProcess::EventdProcess(const std::vector<std::string>& arguments) {
   posix_spawn_file_actions_adddup2(&actions, ready.write, kReadyInChild);
   posix_spawn_file_actions_adddup2(&actions, stop.read, kStopInChild);
   posix_spawn_file_actions_adddup2(&actions, errors.write, STDERR_FILENO);
+  for (size_t i = 0; i < inherited.size(); ++i) {
+    posix_spawn_file_actions_adddup2(&actions, inherited[i], kInherited + static_cast<int>(i));
+  }
   if (posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ) != 0) std::abort();
   posix_spawn_file_actions_destroy(&actions);
   close(ready.write);
@@ -77,8 +81,14 @@ EventdProcess::~EventdProcess() {
 }
 
 bool EventdProcess::AwaitReady() {
-  std::array<char, 8> line;
-  return AwaitReadable(ready_) && read(ready_, line.data(), line.size()) > 0;
+  std::array<char, 4096> line;
+  constexpr std::string_view kReady = "ready ";
+  if (!AwaitReadable(ready_)) return false;
+  const ssize_t size = read(ready_, line.data(), line.size());
+  const std::string_view text(line.data(), size < 0 ? 0 : static_cast<size_t>(size));
+  if (text.substr(0, kReady.size()) != kReady || text.back() != '\n') return false;
+  endpoints_ = text.substr(kReady.size(), text.size() - kReady.size() - 1);
+  return true;
 }
 
 void EventdProcess::Signal(int number) const { kill(pid_, number); }

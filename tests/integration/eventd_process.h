@@ -13,14 +13,17 @@ namespace routebench::testing {
 // environment variable ROUTEBENCH_EVENTD.
 class EventdProcess {
  public:
-  // `arguments` besides --ready-fd and --stop-fd.
-  explicit EventdProcess(const std::vector<std::string>& arguments);
+  // `arguments` besides --ready-fd and --stop-fd. Of `inherited` it gets copies, as kInherited and following.
+  static constexpr int kInherited = 202;
+  explicit EventdProcess(const std::vector<std::string>& arguments, const std::vector<int>& inherited = {});
   ~EventdProcess();
   EventdProcess(const EventdProcess&) = delete;
   EventdProcess& operator=(const EventdProcess&) = delete;
 
   // True: it listens. False: it has ended instead.
   bool AwaitReady();
+  // Where it listens, once it is ready: separated by spaces.
+  const std::string& endpoints() const { return endpoints_; }
   void Signal(int number) const;
   // Sends SIGSTOP and waits until it stands still.
   void Stop() const;
@@ -41,6 +44,7 @@ class EventdProcess {
   int stop_ = -1;
   int errors_ = -1;
   std::string log_;
+  std::string endpoints_;
 };
 
 }  // namespace routebench::testing

@@ -9,6 +9,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/private_directory.h"
+#include "tests/daemon/test_endpoints.h"
 #include "tests/integration/eventd_process.h"
 #include "tests/support/gate.h"
 #include "tests/support/recorder.h"
@@ -173,6 +174,42 @@ TEST_F(EventdTest, ItsDeathIsSeenAtOnce) {
   EXPECT_EQ(publisher->Statistics().status().code(), absl::StatusCode::kUnavailable);
   EXPECT_EQ(publisher->Register({.id = "late"}).code(), absl::StatusCode::kUnavailable);
   EXPECT_TRUE(publisher->Close(kPatience).ok());
+}
+
+TEST_F(EventdTest, ListensInSeveralPlaces) {
+  const std::string token_file = (directory_.path() / "token").string();
+  testing::TestEndpoints::WriteToken(token_file, "0123456789abcdef\n");
+  EventdProcess eventd({"--listen", socket(), "--listen", "tcp:127.0.0.1:0", "--token-file", token_file});
+  ASSERT_TRUE(eventd.AwaitReady());
+  ASSERT_THAT(eventd.endpoints(), ::testing::MatchesRegex("unix:" + socket() + " tcp:127.0.0.1:[1-9][0-9]*"));
+  const std::string tcp = eventd.endpoints().substr(eventd.endpoints().find(' ') + 1);
+  const Inbox inbox;
+  const auto subscriber = Connect();
+  const auto publisher = DaemonClient::Connect({.endpoint = tcp, .token_file = token_file});
+  ASSERT_TRUE(publisher.ok()) << publisher.status();
+  ASSERT_TRUE(subscriber->Register({.id = "receiver"}).ok());
+  ASSERT_TRUE(subscriber->Subscribe({.service = "receiver"}, inbox.Acknowledging()).ok());
+  ASSERT_EQ((*publisher)->Publish(NewEvent()), PublishResult::kAccepted);
+  EXPECT_TRUE((*publisher)->Drain(kPatience).ok());
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(1));
+
+  const auto stranger = DaemonClient::Connect({.endpoint = tcp});
+  EXPECT_EQ(stranger.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(stranger.status().message()), HasSubstr("wrong_token"));
+  EXPECT_TRUE(eventd.AwaitLog("event=peer_refused session=3 pid=0 reason=wrong_token"));
+  EXPECT_THAT(eventd.log(), ::testing::Not(HasSubstr("0123456789abcdef")));
+}
+
+TEST_F(EventdTest, TakesNoStrangers) {
+  EventdProcess without({"--listen", "tcp:127.0.0.1:0"});
+  EXPECT_EQ(without.AwaitExit(), 1);
+  EXPECT_EQ(without.log(), "eventd: tcp:127.0.0.1:0 cannot tell who connects: it needs a token file\n");
+  EventdProcess open({"--listen", "tcp:0.0.0.0:0"});
+  EXPECT_EQ(open.AwaitExit(), 1);
+  EXPECT_THAT(open.log(), HasSubstr("--allow-remote"));
+  EventdProcess missing({"--listen", "tcp:127.0.0.1:0", "--token-file", socket()});
+  EXPECT_EQ(missing.AwaitExit(), 1);
+  EXPECT_THAT(missing.log(), HasSubstr(socket()));
 }
 
 TEST_F(EventdTest, AnswersBadUsage) {

@@ -1,0 +1,65 @@
+// Where a test's daemon listens and its peers call, for each transport: the one thing that a transport's
+// tests have to know about it.
+#ifndef ROUTEBENCH_TESTS_DAEMON_TEST_ENDPOINTS_H_
+#define ROUTEBENCH_TESTS_DAEMON_TEST_ENDPOINTS_H_
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "daemon/transport/transport.h"
+#include "tests/daemon/private_directory.h"
+
+namespace routebench::testing {
+
+// What the suites run over: every transport that there is.
+inline std::vector<std::string_view> TransportNames() {
+  std::vector<std::string_view> names;
+  for (const auto& transport : transport::Transports()) names.push_back(transport.name);
+  return names;
+}
+
+inline bool NeedsToken(std::string_view transport) { return transport == "tcp"; }
+
+// Of one daemon; nobody else's. An unknown transport aborts the test program: give it its line here.
+class TestEndpoints {
+ public:
+  static constexpr std::string_view kToken = "a token that only this test knows";
+
+  explicit TestEndpoints(std::string_view transport) : transport_(transport) {
+    if (transport == "unix") {
+      listen_ = {"unix:" + File("eventd.sock")};
+    } else if (transport == "tcp") {
+      listen_ = {"tcp:127.0.0.1:0"};
+      WriteToken(token_file(), kToken);
+    } else {
+      std::abort();
+    }
+  }
+
+  // For the daemon.
+  const std::vector<std::string>& listen() const { return listen_; }
+  // For the next peer of a daemon that listens at `actual`.
+  std::string Dial(const std::vector<std::string>& actual) { return actual.front(); }
+  // Of both; empty where none is needed.
+  std::string token_file() const { return NeedsToken(transport_) ? File("token") : ""; }
+  std::string File(const std::string& name) const { return (directory_.path() / name).string(); }
+
+  static void WriteToken(const std::string& path, std::string_view token) {
+    std::ofstream(path) << token;
+    std::filesystem::permissions(path,
+                                 std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+  }
+
+ private:
+  const std::string transport_;
+  PrivateDirectory directory_;
+  std::vector<std::string> listen_;
+};
+
+}  // namespace routebench::testing
+
+#endif  // ROUTEBENCH_TESTS_DAEMON_TEST_ENDPOINTS_H_
