@@ -14,6 +14,7 @@
 #include "benchmark/benchmark.h"
 #include "events/clock.h"
 #include "events/control.h"
+#include "tests/bench/arrivals.h"
 #include "tests/bench/event_corpus.h"
 #include "tests/bench/samples.h"
 #include "tests/bench/site.h"
@@ -92,21 +93,17 @@ void Discovery(benchmark::State& state, const std::string& backend) {
 void WatchLatency(benchmark::State& state, const std::string& backend) {
   Site site(backend);
   RegisterServices(site.other(), 1);
-  std::atomic<uint64_t> told{0};
+  Arrivals told;
   std::atomic<TimePoint> seen{};
   for (int64_t n = 0; n < state.range(0); ++n) {
     const auto watch = site.other().control().Watch([&](const ServiceChange&) {
       seen.store(std::chrono::steady_clock::now());
-      told.fetch_add(1);
-      told.notify_one();
+      told.Add();
     });
     Check(watch.status());
   }
-  const auto await = [&](uint64_t count) {
-    for (uint64_t now = told.load(); now < count; now = told.load()) told.wait(now);
-  };
   uint64_t changes = 1;
-  await(changes * static_cast<uint64_t>(state.range(0)));
+  told.Await(changes * static_cast<uint64_t>(state.range(0)));
   Samples latency;
   Samples changing;
   for (auto _ : state) {
@@ -115,7 +112,7 @@ void WatchLatency(benchmark::State& state, const std::string& backend) {
       Check(site.router().control().SetHealth(ServiceId(0),
                                               changes % 2 == 0 ? Health::kHealthy : Health::kDegraded));
     });
-    await(++changes * static_cast<uint64_t>(state.range(0)));
+    told.Await(++changes * static_cast<uint64_t>(state.range(0)));
     latency.Add(seen.load() - start);
   }
   latency.Report(state, "told");
@@ -158,13 +155,12 @@ void EventsBeside(benchmark::State& state, const std::string& backend, const Act
   RegisterServices(site.other(), 2);
   for (int n = 0; n < kFew; ++n)
     Check(site.other().Subscribe(Selective(ServiceId(0), n), Ignoring()).status());
-  std::atomic<uint64_t> received{0};
+  Arrivals received;
   SubscriptionSpec spec = {.service = ServiceId(0), .capacity = 16'384};
   Check(site.other()
             .Subscribe(spec,
                        [&](Delivery&) {
-                         received.fetch_add(1, std::memory_order_relaxed);
-                         received.notify_one();
+                         received.Add();
                          return Verdict::kAck;
                        })
             .status());
@@ -177,14 +173,13 @@ void EventsBeside(benchmark::State& state, const std::string& backend, const Act
       // The owner of the services: a daemon lets nobody else subscribe for them.
       while (!stop.load(std::memory_order_relaxed)) activity.step(site.other(), steps.fetch_add(1));
     });
-    const uint64_t before = received.load();
+    const uint64_t before = received.count();
     const uint64_t steps_before = steps.load();
     const TimePoint start = std::chrono::steady_clock::now();
     for (uint64_t n = 0; n < kEvents; ++n) {
       if (site.router().Publish(corpus.Next()) != PublishResult::kAccepted) std::abort();
     }
-    for (uint64_t seen = received.load(); seen < before + kEvents; seen = received.load())
-      received.wait(seen);
+    received.Await(before + kEvents);
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     state.counters["steps_per_s"] = static_cast<double>(steps.load() - steps_before) / seconds;
     stop.store(true);

@@ -1,6 +1,5 @@
 // What each end of an event costs, errors beside the delivered event, and what a refused call costs, on each
 // backend.
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "events/control.h"
 #include "events/dispatch/thread_timers.h"
 #include "events/requests/requests.h"
+#include "tests/bench/arrivals.h"
 #include "tests/bench/event_corpus.h"
 #include "tests/bench/samples.h"
 #include "tests/bench/site.h"
@@ -28,18 +28,6 @@ constexpr const char* kService = "service";
 void Check(const absl::Status& status) {
   if (!status.ok()) std::abort();
 }
-
-// Counts outcomes of one kind.
-struct Ends {
-  std::atomic<uint64_t> count{0};
-  void Add() {
-    count.fetch_add(1);
-    count.notify_one();
-  }
-  void Await(uint64_t wanted) const {
-    for (uint64_t now = count.load(); now < wanted; now = count.load()) count.wait(now);
-  }
-};
 
 // How events come to one outcome.
 struct Ending {
@@ -97,7 +85,7 @@ std::vector<std::pair<std::string, Ending>> Endings() {
 
 // A batch of events to their ends; time for each.
 void EventEnds(benchmark::State& state, const std::string& backend, const Ending& ending) {
-  Ends ends;
+  Arrivals ends;
   RouterOptions options;
   options.report_delivered = ending.outcome == Outcome::kDelivered;
   options.outcome_sink = [&, wanted = ending.outcome](const OutcomeReport& report) {
@@ -116,7 +104,7 @@ void EventEnds(benchmark::State& state, const std::string& backend, const Ending
     if (ending.breaker.has_value()) Check(site.router().Drain(std::chrono::seconds(5)));
   }
   for (auto _ : state) {
-    const uint64_t before = ends.count.load();
+    const uint64_t before = ends.count();
     for (uint64_t n = 0; n < kBatch; ++n) {
       Event event = corpus.Next();
       if (ending.shape != nullptr) ending.shape(event.header);
