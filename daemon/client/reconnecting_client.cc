@@ -13,6 +13,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/client/returning_control.h"
 #include "daemon/client/returning_subscription.h"
+#include "daemon/transport/transport.h"
 #include "events/event_id.h"
 #include "events/mutex.h"
 #include "events/routing/backoff.h"
@@ -148,6 +149,12 @@ absl::Status ReconnectingClient::Core::Start() {
   {
     MutexLock lock(mutex_);
     connection_ = 1;
+  }
+  const auto endpoint = transport::Endpoint::Parse(options_.client.endpoint);
+  if (!endpoint.ok()) return endpoint.status();
+  if (endpoint->transport->dials_once) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("a client cannot come back to ", options_.client.endpoint));
   }
   auto client = Connect(1);
   if (!client.ok()) return client.status();

@@ -62,8 +62,8 @@ struct ReconnectingStatistics {
 // for the connection before.
 class ReconnectingClient final : public EventRouter {
  public:
-  // As DaemonClient::Connect: the first connection must succeed. FailedPrecondition: the daemon does not know
-  // at-least-once.
+  // As DaemonClient::Connect: the first connection must succeed. InvalidArgument: the endpoint can be dialled
+  // only once (a pipe). FailedPrecondition: the daemon does not know at-least-once.
   static absl::StatusOr<std::unique_ptr<ReconnectingClient>> Connect(ReconnectingClientOptions options);
   ~ReconnectingClient() override;
 

@@ -149,6 +149,7 @@ class Broker::Loop final : public SessionHost {
   void WriteNext(const ConnectionPtr& connection);
   void WatchForStall(const ConnectionPtr& connection);
   void CheckStall(uint32_t number);
+  void CheckDeserted();
   void WorkOnDirty();
   void Work(const ConnectionPtr& connection);
   void Drop(const ConnectionPtr& connection, const Session::End& end);
@@ -243,7 +244,7 @@ void Broker::Loop::AcceptNext(Door& door) {
   door.watched.Await(door.listener->readable(), [this, &door](const error_code& error) {
     if (error) return;
     AcceptAll(door);
-    AcceptNext(door);
+    if (!door.listener->is_over()) AcceptNext(door);
   });
 }
 
@@ -392,8 +393,17 @@ void Broker::Loop::Drop(const ConnectionPtr& connection, const Session::End& end
   session.SayEnd(end);
   connection->StopPolling();
   connections_.erase(session.number());
+  if (!stopping) CheckDeserted();
   for (auto it = inquiries_.begin(); it != inquiries_.end();) Answered((it++)->first, session.number());
   CheckDrainers();
+}
+
+void Broker::Loop::CheckDeserted() {
+  if (options_.deserted == nullptr || !connections_.empty()) return;
+  for (const Door& door : doors_) {
+    if (!door.listener->is_over()) return;
+  }
+  options_.deserted();
 }
 
 // ---- Questions

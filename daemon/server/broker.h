@@ -36,6 +36,9 @@ struct BrokerOptions {
   Timers* peer_timers = nullptr;
   BrokerLimits limits;
   RoutingOptions routing;  // valid
+  // The last peer has gone and no other can come: all endpoints were pipes. On the loop's thread; may be
+  // null.
+  std::function<void()> deserted;
   // One line of key=value pairs for each event of the broker's own life; on the loop's thread. May be null.
   std::function<void(LogLevel, const std::string&)> log;
 };

@@ -2,6 +2,7 @@
 
 #include <poll.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -52,10 +53,10 @@ std::string BalancingNames() {
 }
 
 void Declare(CLI::App& app, Flags& flags) {
-  app.add_option(
-         "--listen", flags.listen,
-         "where to listen: unix:PATH, or a path, or tcp:HOST:PORT (port 0: a free one, named when it is "
-         "ready); may be given again for more places")
+  app.add_option("--listen", flags.listen,
+                 "where to listen: unix:PATH, or a path; tcp:HOST:PORT (port 0: one that is free, named when "
+                 "it is ready); "
+                 "pipe:READ,WRITE: two inherited descriptors; may be given again for more places")
       ->capture_default_str()
       ->allow_extra_args(false)
       ->type_name("ENDPOINT");
@@ -142,8 +143,8 @@ int BlockStopSignals() {
 }
 
 // Returns why it is time to stop.
-std::string AwaitStop(int signals, int stop_fd) {
-  std::array<pollfd, 2> polled = {{{signals, POLLIN, 0}, {stop_fd, 0, 0}}};
+std::string AwaitStop(int signals, int stop_fd, int deserted) {
+  std::array<pollfd, 3> polled = {{{signals, POLLIN, 0}, {stop_fd, 0, 0}, {deserted, POLLIN, 0}}};
   for (;;) {
     if (poll(polled.data(), polled.size(), -1) < 0) continue;
     signalfd_siginfo info;
@@ -151,6 +152,7 @@ std::string AwaitStop(int signals, int stop_fd) {
       return info.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM";
     }
     if (polled[1].revents != 0) return "stop_fd";
+    if (polled[2].revents != 0) return "deserted";
   }
 }
 
@@ -180,6 +182,7 @@ int Serve(const Flags& flags, std::ostream& err) {
   }
   LineLog log(err, flags.log_level);
   const int signals = BlockStopSignals();
+  const int deserted = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   signal(SIGPIPE, SIG_IGN);
   BrokerOptions options;
   options.listen = flags.listen;
@@ -188,11 +191,13 @@ int Serve(const Flags& flags, std::ostream& err) {
   options.state_directory = flags.state;
   options.limits.max_body_bytes = flags.max_body;
   options.routing = flags.routing;
+  options.deserted = [deserted] { eventfd_write(deserted, 1); };
   options.log = [&log](LogLevel level, const std::string& line) { log.Write(level, line); };
   const auto broker = Broker::Start(std::move(options));
   if (!broker.ok()) {
     err << "eventd: " << std::string(broker.status().message()) << "\n";
     close(signals);
+    close(deserted);
     return kFailed;
   }
   const std::string endpoints = absl::StrJoin((*broker)->endpoints(), " ");
@@ -201,7 +206,7 @@ int Serve(const Flags& flags, std::ostream& err) {
                             endpoints, wire::kProtocolVersion, flags.max_body));
   if (flags.ready_fd >= 0) SayReady(flags.ready_fd, endpoints);
 
-  const std::string reason = AwaitStop(signals, flags.stop_fd);
+  const std::string reason = AwaitStop(signals, flags.stop_fd, deserted);
   log.Write(LogLevel::kInfo, absl::StrFormat("event=draining reason=%s", reason));
   const absl::Status drained = (*broker)->Drain(
       std::chrono::duration_cast<Duration>(std::chrono::duration<double>(flags.drain_seconds)));
@@ -211,6 +216,7 @@ int Serve(const Flags& flags, std::ostream& err) {
   (*broker)->Stop();
   log.Write(LogLevel::kInfo, absl::StrCat("event=stopped ", Describe((*broker)->Statistics().books)));
   close(signals);
+  close(deserted);
   return 0;
 }
 

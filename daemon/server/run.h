@@ -7,7 +7,8 @@
 namespace routebench::daemon {
 
 // Runs until SIGTERM or SIGINT (blocked here for the whole process), or until the descriptor given by
-// --stop-fd is closed by its other side; then drains and stops. Help and version go to `out`, the log and
+// --stop-fd is closed by its other side, or until nobody can come any more (it listened on pipes
+// only, and their peers have gone); then drains and stops. Help and version go to `out`, the log and
 // errors to `err`.
 //
 // Returns the exit code: 0 stopped in order, 1 could not listen (a daemon is there already, the path is not

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "daemon/transport/pipe.h"
 #include "daemon/transport/tcp_socket.h"
 #include "daemon/transport/unix_socket.h"
 
@@ -29,6 +30,12 @@ const std::vector<Transport>& Transports() {
        .listen = [](const std::string& address,
                     const ListenOptions& options) { return Generic(TcpListener::Listen(address, options)); },
        .dial = DialTcp},
+      {.name = "pipe",
+       .address = "READ,WRITE",
+       .listen = [](const std::string& ends,
+                    const ListenOptions&) { return Generic(PipeListener::Listen(ends)); },
+       .dial = [](const std::string& ends, const DialOptions&) { return DialPipe(ends); },
+       .dials_once = true},
   };
   return transports;
 }

@@ -47,6 +47,8 @@ class Listener {
   virtual std::string endpoint() const = 0;
   // Whoever is accepted is of our user. False: anybody may be, and has to prove it.
   virtual bool knows_peers() const { return true; }
+  // Nobody can come any more.
+  virtual bool is_over() const { return false; }
 };
 
 struct ListenOptions {
@@ -65,6 +67,7 @@ struct Transport {
                                                       const ListenOptions& options);
   absl::StatusOr<std::unique_ptr<ByteChannel>> (*dial)(const std::string& address,
                                                        const DialOptions& options);
+  bool dials_once = false;  // an address is good for one channel only
 };
 const std::vector<Transport>& Transports();
 

@@ -17,6 +17,7 @@ const std::vector<BackendFixture>& Backends() {
       {.name = "coordinator:inline", .make = MakeInlineCoordinator, .is_inline = true},
       {.name = "daemon:unix", .make = MakeDaemonUnix, .crosses_processes = true},
       {.name = "daemon:tcp", .make = MakeDaemonTcp, .crosses_processes = true},
+      {.name = "daemon:pipe", .make = MakeDaemonPipe, .crosses_processes = true},
   };
   return backends;
 }

@@ -43,4 +43,8 @@ std::unique_ptr<Backend> MakeDaemonTcp(const RouterOptions& options, testing::Fa
   return std::make_unique<DaemonBackend>(options, time, "tcp");
 }
 
+std::unique_ptr<Backend> MakeDaemonPipe(const RouterOptions& options, testing::FakeTime& time) {
+  return std::make_unique<DaemonBackend>(options, time, "pipe");
+}
+
 }  // namespace routebench::conformance

@@ -10,6 +10,7 @@ namespace routebench::conformance {
 // A broker hosted in this process, a publishing and a receiving client, over a real transport.
 std::unique_ptr<Backend> MakeDaemonUnix(const RouterOptions& options, testing::FakeTime& time);
 std::unique_ptr<Backend> MakeDaemonTcp(const RouterOptions& options, testing::FakeTime& time);
+std::unique_ptr<Backend> MakeDaemonPipe(const RouterOptions& options, testing::FakeTime& time);
 
 }  // namespace routebench::conformance
 

@@ -181,6 +181,7 @@ TEST_P(HostilePeerTest, SaysNothing) {
 }
 
 TEST_P(HostilePeerTest, TooManySessions) {
+  if (GetParam() == "pipe") GTEST_SKIP() << "who says nothing has not come yet";
   Start({.max_sessions = 2});
   RawPeer peer(endpoint());
   ExpectEnded(peer, ProtocolError::kTooManySessions);

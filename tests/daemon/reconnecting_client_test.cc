@@ -123,6 +123,13 @@ TEST_F(ReconnectingClientTest, ComesBackOverTcp) {
   ASSERT_TRUE(released_.AwaitCount(2));
 }
 
+TEST_F(ReconnectingClientTest, RefusesWhereItCannotComeBack) {
+  ReconnectingClientOptions options = Options();
+  options.client.endpoint = "pipe:3,4";
+  const auto client = ReconnectingClient::Connect(options);
+  EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument) << client.status();
+}
+
 TEST_F(ReconnectingClientTest, RefusesWhatItCannotRecognise) {
   const auto client = Connect();
   Event event = NewEvent();

@@ -3,6 +3,10 @@
 #ifndef ROUTEBENCH_TESTS_DAEMON_TEST_ENDPOINTS_H_
 #define ROUTEBENCH_TESTS_DAEMON_TEST_ENDPOINTS_H_
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <array>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -10,6 +14,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/strings/str_format.h"
 #include "daemon/transport/transport.h"
 #include "tests/daemon/private_directory.h"
 
@@ -29,21 +34,42 @@ class TestEndpoints {
  public:
   static constexpr std::string_view kToken = "a token that only this test knows";
 
-  explicit TestEndpoints(std::string_view transport) : transport_(transport) {
+  // For at most so many peers.
+  static constexpr int kPeers = 12;
+
+  explicit TestEndpoints(std::string_view transport, int peers = kPeers) : transport_(transport) {
     if (transport == "unix") {
       listen_ = {"unix:" + File("eventd.sock")};
     } else if (transport == "tcp") {
       listen_ = {"tcp:127.0.0.1:0"};
       WriteToken(token_file(), kToken);
+    } else if (transport == "pipe") {
+      for (int i = 0; i < peers; ++i) {
+        const std::array<int, 2> to = MakePipe();
+        const std::array<int, 2> from = MakePipe();
+        listen_.push_back(absl::StrFormat("pipe:%d,%d", to[0], from[1]));
+        pairs_.push_back({from[0], to[1]});
+      }
     } else {
       std::abort();
     }
   }
+  ~TestEndpoints() {
+    for (; next_ < pairs_.size(); ++next_) {
+      for (const int end : pairs_[next_]) close(end);
+    }
+  }
+  TestEndpoints(const TestEndpoints&) = delete;
+  TestEndpoints& operator=(const TestEndpoints&) = delete;
 
   // For the daemon.
   const std::vector<std::string>& listen() const { return listen_; }
   // For the next peer of a daemon that listens at `actual`.
-  std::string Dial(const std::vector<std::string>& actual) { return actual.front(); }
+  std::string Dial(const std::vector<std::string>& actual) {
+    if (transport_ != "pipe") return actual.front();
+    const std::array<int, 2>& pair = pairs_.at(next_++);
+    return absl::StrFormat("pipe:%d,%d", pair[0], pair[1]);
+  }
   // Of both; empty where none is needed.
   std::string token_file() const { return NeedsToken(transport_) ? File("token") : ""; }
   std::string File(const std::string& name) const { return (directory_.path() / name).string(); }
@@ -55,9 +81,17 @@ class TestEndpoints {
   }
 
  private:
+  static std::array<int, 2> MakePipe() {
+    std::array<int, 2> ends;
+    if (pipe2(ends.data(), O_CLOEXEC) != 0) std::abort();
+    return ends;
+  }
+
   const std::string transport_;
   PrivateDirectory directory_;
   std::vector<std::string> listen_;
+  std::vector<std::array<int, 2>> pairs_;  // the peers' ends
+  size_t next_ = 0;                        // of them, that nobody has dialled
 };
 
 }  // namespace routebench::testing

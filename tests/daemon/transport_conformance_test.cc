@@ -111,7 +111,7 @@ std::string Noise(size_t size) {
 
 class TransportTest : public ::testing::TestWithParam<std::string_view> {
  protected:
-  TransportTest() : endpoints_(GetParam()) {
+  TransportTest() : endpoints_(std::in_place, GetParam(), 1) {
     auto listener = Listen(endpoints_->listen().front(), {});
     EXPECT_TRUE(listener.ok()) << listener.status();
     listener_ = *std::move(listener);

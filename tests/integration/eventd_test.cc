@@ -1,10 +1,14 @@
 // The real eventd: its life from start to stop, and what its clients see of its death.
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
+#include <array>
 #include <filesystem>
 #include <memory>
 #include <string>
 
+#include "absl/strings/str_format.h"
 #include "daemon/client/daemon_client.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -198,6 +202,52 @@ TEST_F(EventdTest, ListensInSeveralPlaces) {
   EXPECT_THAT(std::string(stranger.status().message()), HasSubstr("wrong_token"));
   EXPECT_TRUE(eventd.AwaitLog("event=peer_refused session=3 pid=0 reason=wrong_token"));
   EXPECT_THAT(eventd.log(), ::testing::Not(HasSubstr("0123456789abcdef")));
+}
+
+// As an application's own daemon: over pipes that it was started with.
+TEST_F(EventdTest, ServesPipesAsLongAsTheirPeersLive) {
+  std::vector<int> theirs;
+  std::vector<std::string> ours;
+  std::vector<std::string> arguments;
+  for (int peer = 0; peer < 2; ++peer) {
+    std::array<int, 2> to;
+    std::array<int, 2> from;
+    ASSERT_EQ(pipe2(to.data(), O_CLOEXEC), 0);
+    ASSERT_EQ(pipe2(from.data(), O_CLOEXEC), 0);
+    const int first = EventdProcess::kInherited + 2 * peer;
+    arguments.insert(arguments.end(), {"--listen", absl::StrFormat("pipe:%d,%d", first, first + 1)});
+    theirs.insert(theirs.end(), {to[0], from[1]});
+    ours.push_back(absl::StrFormat("pipe:%d,%d", from[0], to[1]));
+  }
+  EventdProcess eventd(arguments, theirs);
+  for (const int end : theirs) close(end);
+  ASSERT_TRUE(eventd.AwaitReady());
+  const Inbox inbox;
+  {
+    const auto subscriber = DaemonClient::Connect({.endpoint = ours[0]});
+    ASSERT_TRUE(subscriber.ok()) << subscriber.status();
+    ASSERT_TRUE((*subscriber)->Register({.id = "receiver"}).ok());
+    ASSERT_TRUE((*subscriber)->Subscribe({.service = "receiver"}, inbox.Acknowledging()).ok());
+    const auto publisher = DaemonClient::Connect({.endpoint = ours[1]});
+    ASSERT_TRUE(publisher.ok()) << publisher.status();
+    for (int i = 0; i < 3; ++i) ASSERT_EQ((*publisher)->Publish(NewEvent()), PublishResult::kAccepted);
+    EXPECT_TRUE((*publisher)->Drain(kPatience).ok());
+  }
+  EXPECT_THAT(inbox.Sequences(), ElementsAre(1, 2, 3));
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+  EXPECT_THAT(eventd.log(), HasSubstr("event=draining reason=deserted"));
+  EXPECT_THAT(eventd.log(), HasSubstr("routed=3 in_flight=0 balanced=yes delivered=3"));
+}
+
+TEST_F(EventdTest, EndsWhenNobodyEverComesToItsPipe) {
+  std::array<int, 2> to;
+  std::array<int, 2> from;
+  ASSERT_EQ(pipe2(to.data(), O_CLOEXEC), 0);
+  ASSERT_EQ(pipe2(from.data(), O_CLOEXEC), 0);
+  EventdProcess eventd({"--listen", "pipe:202,203"}, {to[0], from[1]});
+  for (const int end : {to[0], to[1], from[0], from[1]}) close(end);
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+  EXPECT_THAT(eventd.log(), HasSubstr("event=draining reason=deserted"));
 }
 
 TEST_F(EventdTest, TakesNoStrangers) {
