@@ -385,7 +385,10 @@ void Exchange::Offer(Peer& origin, Subscription& subscription, const EventParcel
   }
 }
 
+// What is held and due is released here and gets no timer: where nobody can take it now, a timer in the past
+// would run again and again.
 void Exchange::NoteDeliverable(Subscription& subscription) {
+  if (subscription.queue.held() > 0) subscription.queue.ReleaseHeld(now_);
   if (!subscription.listed && subscription.queue.ready() > 0 && RoomOutside(subscription) > 0) {
     subscription.listed = true;
     subscription.owner->OnDeliverable(subscription);
@@ -405,12 +408,7 @@ void Exchange::OnHeldDue(uint32_t owner, SubscriptionId id) {
   Subscription* const subscription = Find(*peer->second, id);
   if (subscription == nullptr) return;
   subscription->held_due = TimePoint::max();
-  if (!subscription->listed && subscription->queue.HasWork(now_)) {
-    subscription->listed = true;
-    subscription->owner->OnDeliverable(*subscription);
-  } else {
-    NoteDeliverable(*subscription);
-  }
+  NoteDeliverable(*subscription);
 }
 
 void Exchange::Wait(Peer& origin, Subscription& subscription) {
