@@ -34,29 +34,36 @@ const std::string* FindEntry(const Event& event, std::string_view key) {
 
 // Attributes that differ from given ones by our metadata, and by the target. Keeps the last ones made: a
 // session of the daemon interns sets by identity and forgets none, so that a new set for each request would
-// leave no room for those that deserve it. Not thread-safe.
+// leave no room for those that deserve it. As many as a publisher of several kinds of events may have. Not
+// thread-safe.
 class DerivedAttributes {
  public:
   const SharedAttributes& Get(const SharedAttributes& base, const Metadata& added,
                               const std::string* target) {
     const std::string wanted = target == nullptr ? std::string() : *target;
-    if (derived_ != nullptr && base == base_ && added == added_ && wanted == target_) return derived_;
+    for (const Entry& entry : entries_) {
+      if (entry.base == base && entry.added == added && entry.target == wanted) return entry.derived;
+    }
     auto derived = std::make_shared<Attributes>(base == nullptr ? Attributes() : *base);
     std::erase_if(derived->metadata, [](const auto& entry) { return entry.first.starts_with(kReserved); });
     derived->metadata.insert(derived->metadata.end(), added.begin(), added.end());
     if (target != nullptr) derived->targets = {*target};
-    base_ = base;
-    added_ = added;
-    target_ = wanted;
-    derived_ = std::move(derived);
-    return derived_;
+    if (entries_.size() < kMost) entries_.emplace_back();
+    Entry& entry = entries_[next_++ % kMost];
+    entry = {base, added, wanted, std::move(derived)};
+    return entry.derived;
   }
 
  private:
-  SharedAttributes base_;
-  Metadata added_;
-  std::string target_;
-  SharedAttributes derived_;
+  static constexpr size_t kMost = 64;
+  struct Entry {
+    SharedAttributes base;
+    Metadata added;
+    std::string target;
+    SharedAttributes derived;
+  };
+  std::vector<Entry> entries_;
+  size_t next_ = 0;  // the one that is replaced next
 };
 
 absl::Status ToStatus(PublishResult result) {
@@ -265,12 +272,17 @@ void Requester::Close() {
   router_.Deregister(reply_service_).IgnoreError();
 }
 
-void Requester::Send(Event event, Duration deadline, const Event* cause, Done done) {
-  if (deadline <= Duration::zero()) return done(absl::DeadlineExceededError("the deadline is over already"));
+std::optional<PublishResult> Requester::Send(Event event, Duration deadline, const Event* cause, Done done) {
+  const auto refuse = [&done](absl::Status status) {
+    done(std::move(status));
+    return std::nullopt;
+  };
+  if (deadline <= Duration::zero())
+    return refuse(absl::DeadlineExceededError("the deadline is over already"));
   const absl::StatusOr<uint32_t> depth = DepthAfter(cause);
-  if (!depth.ok()) return done(depth.status());
+  if (!depth.ok()) return refuse(depth.status());
   if (*depth > max_depth_) {
-    return done(absl::FailedPreconditionError(
+    return refuse(absl::FailedPreconditionError(
         absl::StrCat("a chain of more than ", max_depth_, " requests, perhaps a cycle")));
   }
   EventHeader& header = event.header;
@@ -289,9 +301,10 @@ void Requester::Send(Event event, Duration deadline, const Event* cause, Done do
                           {std::string(kDepth), absl::StrCat(*depth)}};
   event.attributes = attributes.Get(event.attributes, added, nullptr);
 
-  if (absl::Status status = outstanding_->Add(header, due, done); !status.ok()) return done(status);
+  if (absl::Status status = outstanding_->Add(header, due, done); !status.ok()) return refuse(status);
   const PublishResult result = router_.Publish(event);
   if (result != PublishResult::kAccepted) outstanding_->Fail(header.id, ToStatus(result));
+  return result;
 }
 
 absl::StatusOr<Event> Requester::Request(Event event, Duration deadline, const Event* cause) {

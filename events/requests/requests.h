@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -75,7 +76,8 @@ class Requester {
   // Publishes `event` as it is addressed; of several responses the first wins. May block as Publish does.
   // Sets its id, where it has no time to live the deadline as that, where it has no time of creation the
   // present; with a `cause` the causation, and the correlation of the cause; a new correlation where there is
-  // none then. `cause` need not live longer than the call. The deadline runs from the call.
+  // none then. `cause` need not live longer than the call. The deadline runs from the call. Answers what
+  // Publish answered, for who keeps books; nothing where it was not called.
   //
   // `done` gets the response, what the responder said by RespondError (FromResponder is true then), or
   //   DeadlineExceeded    no response in time. Also when the event had no receiver: a requester is not told
@@ -85,7 +87,7 @@ class Requester {
   //                       chain is followed from each request to those that name it as their cause
   //   Unavailable         the router is closed
   //   Cancelled           Close
-  void Send(Event event, Duration deadline, const Event* cause, Done done);
+  std::optional<PublishResult> Send(Event event, Duration deadline, const Event* cause, Done done);
 
   // The same, and waits for it. From a handler this blocks a thread of the router until the response is
   // there: as many at once as there are handler threads, and the response finds none to arrive on.
