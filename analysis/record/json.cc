@@ -20,6 +20,30 @@ void AddText(Json& json, const char* key, const std::string& text) {
   if (!text.empty()) json[key] = text;
 }
 
+void AddCount(Json& json, const char* key, uint64_t count) {
+  if (count > 0) json[key] = count;
+}
+
+void AddReceiving(const RunPlan& plan, Json& json) {
+  AddText(json, "addressing", plan.addressing());
+  AddCount(json, "targets", plan.targets());
+  AddText(json, "balancer", plan.balancer());
+  AddText(json, "weights", absl::StrJoin(plan.weights(), ","));
+  AddCount(json, "max_concurrent", plan.max_concurrent());
+  json["rules"] = plan.rules();
+  AddText(json, "delivery", plan.delivery());
+  AddText(json, "exchange", plan.exchange());
+  AddCount(json, "request_timeout_ns", plan.request_timeout_ns());
+  AddCount(json, "handler_time_ns", plan.handler().time_ns());
+  AddText(json, "handler_work", plan.handler().work());
+  if (plan.handler().failures() > 0) json["handler_failures_share"] = plan.handler().failures();
+  AddCount(json, "attempts", plan.subscription().attempts());
+  AddCount(json, "retry_backoff_ns", plan.subscription().retry_backoff_ns());
+  AddCount(json, "delivery_timeout_ns", plan.subscription().delivery_timeout_ns());
+  AddCount(json, "expire_after_ns", plan.expire_after_ns());
+  AddText(json, "breaker", plan.breaker());
+}
+
 void AddPlan(const RunPlan& plan, Json& json) {
   json["backend"] = plan.backend();
   json["pattern"] = plan.pattern();
@@ -43,6 +67,7 @@ void AddPlan(const RunPlan& plan, Json& json) {
   AddText(json, "wait_policy", plan.wait_policy());
   AddText(json, "pacer", plan.pacer());
   json["same_process"] = plan.same_process();
+  AddReceiving(plan, json);
 }
 
 void AddEnvironment(const Environment& environment, Json& json) {
@@ -69,6 +94,21 @@ void AddBooks(const BooksRecord& books, Json& json) {
   json["out_of_order"] = books.probe_out_of_order();
   json["duplicates"] = books.probe_duplicates();
   json["books_balanced"] = books.balanced();
+  json["handed"] = books.probe_handed();
+  json["retries"] = books.probe_retries();
+  json["dead_lettered"] = books.probe_dead_lettered();
+  json["rejected"] = books.probe_rejected();
+  AddCount(json, "late", books.probe_late());
+  json["breaker_openings"] = books.breaker_openings();
+}
+
+void AddExchange(const RunRecord& record, const MeasuredPart& part, Json& json) {
+  if (record.plan().exchange() != "request") return;
+  json["answered"] = part.answered;
+  json["request_timeouts"] = part.request_timeouts;
+  json["request_errors"] = part.request_errors;
+  json["responses"] = record.books().responses();
+  json["responses_received"] = record.books().responses_received();
 }
 
 void AddMetrics(const RunRecord& record, Json& json) {
@@ -137,6 +177,7 @@ std::string RunToJson(const RunRecord& record) {
   json["delivered"] = part.delivered;
   json["missing"] = part.missing();
   AddMetrics(record, json);
+  AddExchange(record, part, json);
   AddBooks(record.books(), json);
   if (record.has_wire()) {
     json["wire_bytes_sent"] = record.wire().bytes_sent();

@@ -9,6 +9,7 @@ namespace routebench::record {
 namespace {
 
 constexpr char kNothingOffered[] = "nothing was offered";
+constexpr char kRequest[] = "request";
 constexpr char kNothingDelivered[] = "nothing was delivered";
 
 void MergeData(const HistogramData& data, Histogram& into) {
@@ -109,6 +110,24 @@ void AddLatencies(const MeasuredPart& part, std::vector<Metric>& metrics) {
   metrics.push_back(Quantile("blocked_p99_ns", "blocked p99", part.blocked, 0.99, 0));
 }
 
+// What was not answered, for whatever reason, is slower than all answers.
+void AddRoundTrips(const MeasuredPart& part, std::vector<Metric>& metrics) {
+  const uint64_t unanswered = part.offered - std::min(part.offered, part.answered);
+  const Histogram& round_trip = part.round_trip;
+  metrics.push_back(Quantile("round_trip_p50_ns", "round trip p50", round_trip, 0.5, unanswered));
+  metrics.push_back(Quantile("round_trip_p90_ns", "round trip p90", round_trip, 0.9, unanswered));
+  metrics.push_back(Quantile("round_trip_p99_ns", "round trip p99", round_trip, 0.99, unanswered));
+  metrics.push_back(Quantile("round_trip_p999_ns", "round trip p99.9", round_trip, 0.999, unanswered));
+  metrics.push_back(Quantile("round_trip_max_ns", "round trip max", round_trip, 1, unanswered));
+  Metric share = Named("unanswered_share", "unanswered", Unit::kShare);
+  if (part.offered == 0) {
+    share.absence = kNothingOffered;
+  } else {
+    share.value = static_cast<double>(unanswered) / static_cast<double>(part.offered);
+  }
+  metrics.push_back(share);
+}
+
 void AddThroughput(const RunRecord& record, const MeasuredPart& part, std::vector<Metric>& metrics) {
   Metric delivered = Named("delivered_per_s", "delivered per second", Unit::kPerSecond, Better::kHigher);
   if (record.measured_ns() == 0) {
@@ -168,6 +187,10 @@ MeasuredPart MeasuredPartOf(const RunRecord& record, std::string_view category) 
     MergeData(cell.service(), part.service);
     MergeData(cell.self_lag(), part.self_lag);
     MergeData(cell.blocked(), part.blocked);
+    MergeData(cell.round_trip(), part.round_trip);
+    part.answered += cell.answered();
+    part.request_timeouts += cell.request_timeouts();
+    part.request_errors += cell.request_errors();
   }
   return part;
 }
@@ -187,6 +210,7 @@ std::vector<Metric> MetricsOf(const RunRecord& record) {
   const MeasuredPart part = MeasuredPartOf(record);
   std::vector<Metric> metrics;
   AddLatencies(part, metrics);
+  if (record.plan().exchange() == kRequest) AddRoundTrips(part, metrics);
   AddThroughput(record, part, metrics);
   AddCosts(record, part, metrics);
   return metrics;
@@ -196,6 +220,7 @@ std::vector<Metric> MetricsOf(const RunRecord& record, std::string_view category
   const MeasuredPart part = MeasuredPartOf(record, category);
   std::vector<Metric> metrics;
   AddLatencies(part, metrics);
+  if (record.plan().exchange() == kRequest) AddRoundTrips(part, metrics);
   AddThroughput(record, part, metrics);
   return metrics;
 }

@@ -36,10 +36,14 @@ struct MeasuredPart {
   uint64_t offered = 0;
   uint64_t expected = 0;
   uint64_t delivered = 0;
-  Histogram response;  // due time to handler
-  Histogram service;   // actual send to handler
-  Histogram self_lag;  // the generator's own lateness
-  Histogram blocked;   // inside Publish
+  Histogram response;    // due time to handler
+  Histogram service;     // actual send to handler
+  Histogram self_lag;    // the generator's own lateness
+  Histogram blocked;     // inside Publish
+  Histogram round_trip;  // of requests: due time to answer
+  uint64_t answered = 0;
+  uint64_t request_timeouts = 0;
+  uint64_t request_errors = 0;
 
   uint64_t missing() const { return expected - delivered; }
   // Events in the sense of Metric. Nothing where nothing was delivered.
@@ -49,8 +53,9 @@ MeasuredPart MeasuredPartOf(const RunRecord& record, std::string_view category =
 // Categories with an offered event in the measured part, in the record's order.
 std::vector<std::string> CategoriesOf(const RunRecord& record);
 
-// Always the same metrics in the same order: response_{p50,p90,p95,p99,p999,max}_ns, response_jitter_ns
-// (p99 - p50), service_p99_ns, self_lag_p99_ns, blocked_p99_ns, delivered_per_s, loss_share,
+// Equal plans have the same metrics in the same order: response_{p50,p90,p95,p99,p999,max}_ns,
+// response_jitter_ns (p99 - p50), service_p99_ns, self_lag_p99_ns, blocked_p99_ns, of requests
+// round_trip_{p50,p90,p99,p999,max}_ns and unanswered_share, delivered_per_s, loss_share,
 // cpu_per_event_ns (all processes), pss_bytes (all processes), switches_per_event,
 // run_queue_wait_per_event_ns, blocked_per_event_ns, wire_bytes_per_event.
 std::vector<Metric> MetricsOf(const RunRecord& record);

@@ -116,6 +116,13 @@ absl::Status CheckPlan(const RunPlan& plan) {
           "its plan has a rate, fan-out or speed that is not a positive number");
     }
   }
+  for (const double weight : plan.weights()) {
+    if (!std::isfinite(weight) || weight <= 0)
+      return absl::InvalidArgumentError("its plan has a weight that is not a positive number");
+  }
+  // Written so that what is no number is refused.
+  if (!(plan.handler().failures() >= 0 && plan.handler().failures() <= 1))
+    return absl::InvalidArgumentError("its plan has a share of failures that is not between 0 and 1");
   return absl::OkStatus();
 }
 
@@ -132,7 +139,13 @@ absl::Status CheckCell(const Cell& cell) {
   for (const HistogramData* data : {&cell.self_lag(), &cell.blocked()}) {
     if (absl::Status status = CheckHistogram(*data, "offers", cell.offered()); !status.ok()) return status;
   }
-  return absl::OkStatus();
+  if (cell.answered() > cell.offered()) {
+    return absl::InvalidArgumentError(absl::StrCat(cell.phase(), "/", cell.category(), " has ",
+                                                   cell.answered(), " answers to ", cell.offered(),
+                                                   " requests"));
+  }
+  if (!cell.has_round_trip() && cell.answered() == 0) return absl::OkStatus();
+  return CheckHistogram(cell.round_trip(), "answers", cell.answered());
 }
 
 absl::Status CheckBooks(const BooksRecord& books) {

@@ -56,6 +56,61 @@ void AddLoad(const RunPlan& plan, std::string& text) {
                        " deliveries an event, seed ", plan.seed()));
 }
 
+// What the run asks for beyond plain subscriptions, if anything.
+void AddAsked(const RunPlan& plan, std::string& text) {
+  std::vector<std::string> asked;
+  const auto nanos = [](uint64_t value) { return FormatNanos(static_cast<double>(value)); };
+  if (!plan.addressing().empty() && plan.addressing() != "to-all")
+    asked.push_back(absl::StrCat(plan.addressing(), plan.balancer().empty() ? "" : ", ", plan.balancer()));
+  if (plan.rules() > 0) asked.push_back(absl::StrCat(plan.rules(), " rules"));
+  if (plan.max_concurrent() > 0) asked.push_back(absl::StrCat("concurrency ", plan.max_concurrent()));
+  if (plan.delivery() == "at-least-once") asked.push_back(plan.delivery());
+  if (plan.exchange() == "request")
+    asked.push_back(absl::StrCat("requests, ", nanos(plan.request_timeout_ns()), " for an answer"));
+  if (plan.handler().time_ns() > 0)
+    asked.push_back(
+        absl::StrCat("handlers ", plan.handler().work(), " for ", nanos(plan.handler().time_ns())));
+  if (plan.handler().failures() > 0)
+    asked.push_back(absl::StrFormat("%g %% of the events fail", plan.handler().failures() * 100));
+  if (plan.subscription().attempts() > 0)
+    asked.push_back(absl::StrCat(plan.subscription().attempts(), " attempts"));
+  if (plan.subscription().delivery_timeout_ns() > 0)
+    asked.push_back(absl::StrCat("delivery timeout ", nanos(plan.subscription().delivery_timeout_ns())));
+  if (plan.expire_after_ns() > 0)
+    asked.push_back(absl::StrCat("expiry after ", nanos(plan.expire_after_ns())));
+  if (!plan.breaker().empty()) asked.push_back(absl::StrCat("breakers ", plan.breaker()));
+  if (!asked.empty()) AddLine(text, "asked", absl::StrJoin(asked, "; "));
+}
+
+void AddFailing(const BooksRecord& books, std::string& text) {
+  if (books.probe_retries() > 0 || books.probe_dead_lettered() > 0) {
+    AddLine(text, "retries",
+            absl::StrCat(FormatCount(books.probe_handed()), " times handed, ",
+                         FormatCount(books.probe_retries()), " of them again, ",
+                         FormatCount(books.probe_dead_lettered()), " dead letters (warm-up included)"));
+  }
+  if (books.probe_late() > 0)
+    AddLine(text, "late",
+            absl::StrCat(FormatCount(books.probe_late()), " answered after the delivery timeout"));
+  if (books.breaker_openings() > 0)
+    AddLine(text, "breakers", absl::StrCat("opened ", FormatCount(books.breaker_openings()), " times"));
+}
+
+void AddExchange(const RunRecord& record, const std::vector<Metric>& metrics, std::string& text) {
+  if (record.plan().exchange() != "request") return;
+  const MeasuredPart part = MeasuredPartOf(record);
+  AddLine(text, "answers",
+          absl::StrCat(FormatCount(part.answered), " of ", FormatCount(part.offered), " requests, ",
+                       FormatCount(part.request_timeouts), " timeouts, ", FormatCount(part.request_errors),
+                       " errors"));
+  AddLine(text, "round trip",
+          absl::StrJoin(
+              {Labelled(metrics, "round_trip_p50", "p50"), Labelled(metrics, "round_trip_p90", "p90"),
+               Labelled(metrics, "round_trip_p99", "p99"), Labelled(metrics, "round_trip_p999", "p99.9"),
+               Labelled(metrics, "round_trip_max", "max")},
+              "   "));
+}
+
 void AddEvents(const RunRecord& record, const std::vector<Metric>& metrics, std::string& text) {
   const MeasuredPart part = MeasuredPartOf(record);
   AddLine(text, "events",
@@ -118,7 +173,10 @@ std::string RenderSummary(const RunRecord& record) {
   const std::vector<Metric> metrics = MetricsOf(record);
   std::string text = Heading(record.plan());
   AddLoad(record.plan(), text);
+  AddAsked(record.plan(), text);
   AddEvents(record, metrics, text);
+  AddFailing(record.books(), text);
+  AddExchange(record, metrics, text);
   AddLatency(metrics, text);
   AddCosts(record, metrics, text);
   const std::vector<std::string> reasons = InvalidReasons(record);

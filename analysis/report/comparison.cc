@@ -184,7 +184,7 @@ std::vector<Comparison> CompareMetrics(const Cell& cell, const std::string& a, c
                                        const std::vector<Pair>& pairs, size_t family_size) {
   const Sides sides =
       SidesOf(cell, a, b, pairs, [](const record::RunRecord& run) { return record::MetricsOf(run); });
-  const std::vector<Metric> names = record::MetricsOf(record::RunRecord());
+  const std::vector<Metric> names = record::MetricsOf(WithoutFigures(cell));
   const Metric* primary =
       cell.planned_blocks >= stats::kMinBlocks ? record::FindMetric(names, cell.primary_metric) : nullptr;
   std::vector<Comparison> comparisons;
@@ -197,7 +197,7 @@ std::vector<Comparison> CompareMetrics(const Cell& cell, const std::string& a, c
 std::vector<CategoryComparison> CompareCategories(const Cell& cell, const std::string& a,
                                                   const std::string& b, const std::vector<Pair>& pairs) {
   const std::vector<std::string> categories = CategoriesOf(cell, a, b);
-  const std::vector<Metric> names = record::MetricsOf(record::RunRecord(), std::string_view());
+  const std::vector<Metric> names = record::MetricsOf(WithoutFigures(cell), std::string_view());
   const Metric* const primary = record::FindMetric(names, cell.primary_metric);
   if (primary == nullptr || categories.size() < 2) return {};
   std::vector<CategoryComparison> compared;

@@ -127,7 +127,7 @@ bool IsPlanned(const Cell& cell) {
 
 absl::Status CheckPrimary(const Cell& cell) {
   if (cell.primary_metric.empty() ||
-      record::FindMetric(record::MetricsOf(record::RunRecord()), cell.primary_metric) != nullptr) {
+      record::FindMetric(record::MetricsOf(WithoutFigures(cell)), cell.primary_metric) != nullptr) {
     return absl::OkStatus();
   }
   return absl::InvalidArgumentError(

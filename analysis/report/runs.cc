@@ -155,6 +155,12 @@ absl::StatusOr<std::vector<Cell>> GroupIntoCells(std::vector<Run> runs) {
   return ordered;
 }
 
+record::RunRecord WithoutFigures(const Cell& cell) {
+  record::RunRecord record;
+  if (!cell.runs.empty()) *record.mutable_plan() = cell.runs.front().record.plan();
+  return record;
+}
+
 absl::StatusOr<std::vector<Pair>> PairUp(const Cell& cell, const std::string& a, const std::string& b) {
   const auto blocks_a = BlocksOf(cell, a);
   if (!blocks_a.ok()) return blocks_a.status();

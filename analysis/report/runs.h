@@ -29,6 +29,9 @@ struct Cell {
   std::vector<Run> runs;
 };
 
+// A record with the plan of the cell's runs, which has the metrics that they have.
+record::RunRecord WithoutFigures(const Cell& cell);
+
 // Two valid runs of one block. The pointers live as long as the cell.
 struct Pair {
   const Run* a = nullptr;

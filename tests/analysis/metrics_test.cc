@@ -80,6 +80,25 @@ TEST(Metrics, AreAbsentWhereTheyAreNotKnown) {
   EXPECT_FALSE(Find(MetricsOf(record), "pss").value.has_value());
 }
 
+TEST(Metrics, OfRequestsCountWhatWasNotAnsweredAsSlowest) {
+  RunRecord record = MakeRecord({});
+  EXPECT_EQ(FindMetric(MetricsOf(record), "round_trip_p50"), nullptr) << "nothing was asked";
+  record.mutable_plan()->set_exchange("request");
+  for (Cell& cell : *record.mutable_cells()) {
+    cell.set_answered(cell.offered() * 9 / 10);
+    cell.set_request_timeouts(cell.offered() - cell.answered());
+    Histogram round_trip;
+    for (uint64_t i = 0; i < cell.answered(); ++i) round_trip.Record(70'000);
+    round_trip.ToData(cell.mutable_round_trip());
+  }
+  const auto metrics = MetricsOf(record);
+  EXPECT_NEAR(*Find(metrics, "round_trip_p50").value, 70'000, 70'000 / 128.0);
+  EXPECT_TRUE(Find(metrics, "round_trip_p99").not_delivered);
+  EXPECT_NEAR(*Find(metrics, "unanswered_share").value, 0.1, 0.001);
+  EXPECT_NE(FindMetric(metrics, "p99"), FindMetric(metrics, "round_trip_p99"));
+  EXPECT_NE(FindMetric(MetricsOf(record, "filesystem"), "round_trip_p99"), nullptr);
+}
+
 TEST(FindMetric, KnowsShortNamesAndNoOthers) {
   const auto metrics = MetricsOf(MakeRecord({}));
   EXPECT_EQ(FindMetric(metrics, "p99"), FindMetric(metrics, "response_p99_ns"));

@@ -253,6 +253,10 @@ TEST(BuildReport, RefusesWhatMustNotBeCompared) {
               HasSubstr("different machines"));
   EXPECT_THAT(with([](auto& record) { record.mutable_plan()->set_rate_per_s(1); }),
               HasSubstr("their plans differ"));
+  EXPECT_THAT(with([](auto& record) { record.mutable_plan()->set_addressing("to-group"); }),
+              HasSubstr("their plans differ"));
+  EXPECT_THAT(with([](auto& record) { record.mutable_plan()->mutable_handler()->set_time_ns(20'000); }),
+              HasSubstr("their plans differ"));
   EXPECT_THAT(with([](auto& record) { record.set_schedule_hash(1); }), HasSubstr("had different schedules"));
   EXPECT_THAT(with([](auto& record) { record.mutable_campaign()->set_block(1); }),
               HasSubstr("both are block 1 of daemon:unix"));
@@ -263,6 +267,27 @@ TEST(BuildReport, RefusesAnUnknownPrimaryMetric) {
   Runs runs = Campaign(2, 1.5);
   for (auto& run : runs) run.record.mutable_campaign()->set_primary_metric("p98");
   EXPECT_THAT(ErrorOf(runs), HasSubstr("primary metric is unknown: p98"));
+}
+
+TEST(BuildReport, ComparesRoundTripsOfRequests) {
+  Runs runs = Campaign(12, 1.5);
+  const auto one_way = BuildReport(runs);
+  for (auto& run : runs) {
+    run.record.mutable_plan()->set_exchange("request");
+    run.record.mutable_campaign()->set_primary_metric("round_trip_p99");
+    for (record::Cell& cell : *run.record.mutable_cells()) {
+      cell.set_answered(cell.delivered());
+      *cell.mutable_round_trip() = cell.response();
+    }
+  }
+  const auto report = BuildReport(std::move(runs));
+  ASSERT_TRUE(report.ok()) << report.status();
+  const Comparison& comparison = Find(report->cells.front(), "round_trip_p99_ns");
+  EXPECT_TRUE(comparison.primary);
+  EXPECT_NEAR(*comparison.improvement, -0.5, 0.1);
+  EXPECT_EQ(Find(report->cells.front(), "cpu_per_event_ns").improvement,
+            Find(one_way->cells.front(), "cpu_per_event_ns").improvement)
+      << "the others are what they were";
 }
 
 TEST(BuildReport, ComparesThePrimaryMetricByCategoryWithoutAVerdict) {

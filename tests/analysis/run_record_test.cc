@@ -11,6 +11,7 @@
 #include <iterator>
 #include <string>
 
+#include "analysis/record/histogram.h"
 #include "events/outcome.h"
 #include "sample_record.h"
 #include "temporary_directory.h"
@@ -194,6 +195,28 @@ TEST_F(RunRecordTest, RejectsFiguresThatCannotBe) {
   record = record_;
   record.mutable_plan()->set_backend("");
   EXPECT_THAT(ErrorOf(record), HasSubstr("names no backend"));
+}
+
+TEST_F(RunRecordTest, RefusesAnswersThatDoNotAddUp) {
+  RunRecord record = record_;
+  Cell& cell = *record.mutable_cells(0);
+  cell.set_answered(cell.offered() + 1);
+  EXPECT_THAT(ErrorOf(record), HasSubstr("answers to"));
+  cell.set_answered(3);
+  EXPECT_THAT(ErrorOf(record), HasSubstr("histogram"));
+  Histogram round_trip;
+  for (int i = 0; i < 3; ++i) round_trip.Record(5);
+  round_trip.ToData(cell.mutable_round_trip());
+  EXPECT_EQ(ErrorOf(record), "read");
+}
+
+TEST_F(RunRecordTest, RefusesPlansThatCannotBe) {
+  RunRecord record = record_;
+  record.mutable_plan()->mutable_handler()->set_failures(1.5);
+  EXPECT_THAT(ErrorOf(record), HasSubstr("share of failures"));
+  record = record_;
+  record.mutable_plan()->add_weights(-1);
+  EXPECT_THAT(ErrorOf(record), HasSubstr("weight"));
 }
 
 }  // namespace
