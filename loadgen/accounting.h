@@ -6,6 +6,7 @@
 
 #include "analysis/record/run_record.h"
 #include "events/outcome.h"
+#include "loadgen/asker.h"
 #include "loadgen/publisher.h"
 #include "loadgen/workload/schedule.h"
 #include "receiver.pb.h"
@@ -13,8 +14,10 @@
 namespace routebench::loadgen {
 
 // Brings the sides together into the record: its cells and its books. `statistics` is the router's view after
-// the drain (absent when it could not be had).
-void Account(const Schedule& schedule, const OfferResults& offers, const ReceiverReport& arrivals,
+// the drain (absent when it could not be had); `answers` is there where requests were made. The record has
+// its plan.
+void Account(const Schedule& schedule, const OfferResults& offers,
+             const std::optional<AnswerResults>& answers, const ReceiverReport& arrivals,
              const std::optional<RouterStatistics>& statistics, record::RunRecord& record);
 
 }  // namespace routebench::loadgen

@@ -6,6 +6,7 @@
 #include "coordinator/data_coordinator.h"
 #include "coordinator/inline_router.h"
 #include "daemon/client/daemon_client.h"
+#include "daemon/client/reconnecting_client.h"
 #include "loadgen/null_router.h"
 
 namespace routebench::loadgen {
@@ -35,6 +36,28 @@ class ThroughDaemon final : public Backend {
   const std::unique_ptr<DaemonClient> client_;
 };
 
+class ThroughReturningDaemon final : public Backend {
+ public:
+  explicit ThroughReturningDaemon(std::unique_ptr<ReconnectingClient> client) : client_(std::move(client)) {}
+  EventRouter& router() override { return *client_; }
+
+ private:
+  const std::unique_ptr<ReconnectingClient> client_;
+};
+
+absl::StatusOr<std::unique_ptr<Backend>> Connect(DaemonClientOptions options, Guarantee guarantee) {
+  if (guarantee == Guarantee::kAtLeastOnce) {
+    ReconnectingClientOptions reconnecting;
+    reconnecting.client = std::move(options);
+    auto client = ReconnectingClient::Connect(std::move(reconnecting));
+    if (!client.ok()) return client.status();
+    return std::make_unique<ThroughReturningDaemon>(*std::move(client));
+  }
+  auto client = DaemonClient::Connect(std::move(options));
+  if (!client.ok()) return client.status();
+  return std::make_unique<ThroughDaemon>(*std::move(client));
+}
+
 }  // namespace
 
 bool NeedsDaemon(const std::string& backend) { return backend == "daemon:unix"; }
@@ -42,15 +65,13 @@ bool NeedsDaemon(const std::string& backend) { return backend == "daemon:unix"; 
 bool Delivers(const std::string& backend) { return backend != "null"; }
 
 absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const std::string& endpoint,
-                                                     const std::string& peer_name, RouterOptions options) {
+                                                     const std::string& peer_name, RouterOptions options,
+                                                     Guarantee guarantee) {
   if (backend == "null") return std::make_unique<InProcess<NullRouter>>();
   if (backend == "coordinator") return std::make_unique<InProcess<DataCoordinator>>(std::move(options));
   if (backend == "coordinator:inline") return std::make_unique<InProcess<InlineRouter>>(std::move(options));
   if (backend == "daemon:unix") {
-    auto client =
-        DaemonClient::Connect({.endpoint = endpoint, .name = peer_name, .router = std::move(options)});
-    if (!client.ok()) return client.status();
-    return std::make_unique<ThroughDaemon>(*std::move(client));
+    return Connect({.endpoint = endpoint, .name = peer_name, .router = std::move(options)}, guarantee);
   }
   return absl::InvalidArgumentError(absl::StrCat("unknown backend ", backend));
 }

@@ -22,7 +22,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual EventRouter& router() = 0;
-  // So far; nothing where no byte leaves the process.
+  // So far; nothing where no byte leaves the process, or where nobody counts them.
   virtual std::optional<WireBytes> wire_bytes() const { return std::nullopt; }
 };
 
@@ -32,9 +32,11 @@ bool NeedsDaemon(const std::string& backend);
 bool Delivers(const std::string& backend);
 
 // `backend` is a canonical name (daemon:unix, not daemon). `endpoint` is the daemon's; `peer_name` is how
-// this process introduces itself there.
+// this process introduces itself there. With `guarantee` at least once, what is published through it and not
+// acknowledged is kept, and sent again.
 absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const std::string& endpoint,
-                                                     const std::string& peer_name, RouterOptions options);
+                                                     const std::string& peer_name, RouterOptions options,
+                                                     Guarantee guarantee);
 
 }  // namespace routebench::loadgen
 

@@ -36,6 +36,15 @@ bool AwaitReady(int ready) {
   return result > 0 && read(ready, &byte, 1) == 1;
 }
 
+std::vector<std::string> ArgumentsOf(const std::string& executable, const DaemonSettings& settings,
+                                     const std::string& directory, const std::string& endpoint) {
+  std::vector<std::string> arguments = {executable, "--listen",    endpoint, "--ready-fd",
+                                        "3",        "--log-level", "warning"};
+  if (!settings.balancer.empty()) arguments.insert(arguments.end(), {"--balancing", settings.balancer});
+  if (settings.keeps_names) arguments.insert(arguments.end(), {"--state", absl::StrCat(directory, "/state")});
+  return arguments;
+}
+
 }  // namespace
 
 absl::StatusOr<std::string> FindEventd(const std::string& flag) {
@@ -57,7 +66,8 @@ absl::StatusOr<std::string> FindEventd(const std::string& flag) {
       absl::StrCat("eventd was not found at ", absl::StrJoin(candidates, ", "), "; name it with --eventd"));
 }
 
-absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(const std::string& executable) {
+absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(const std::string& executable,
+                                                                    const DaemonSettings& settings) {
   std::error_code error;
   std::string directory = (std::filesystem::temp_directory_path(error) / "routebench-XXXXXX").string();
   if (mkdtemp(directory.data()) == nullptr) {  // mode 0700
@@ -73,8 +83,8 @@ absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(const std::s
   }
   const Descriptor ready(ends[0]);
   Descriptor theirs(ends[1]);
-  auto process = ChildProcess::Start(
-      {executable, "--listen", daemon->endpoint_, "--ready-fd", "3", "--log-level", "warning"}, theirs.get());
+  auto process =
+      ChildProcess::Start(ArgumentsOf(executable, settings, directory, daemon->endpoint_), theirs.get());
   if (!process.ok()) return process.status();
   daemon->process_ = *std::move(process);
   theirs.Reset();

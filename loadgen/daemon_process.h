@@ -16,12 +16,18 @@ namespace routebench::loadgen {
 // NotFound says where it was looked for.
 absl::StatusOr<std::string> FindEventd(const std::string& flag);
 
+struct DaemonSettings {
+  std::string balancer;      // empty: its default
+  bool keeps_names = false;  // of at-least-once subscriptions, in its private directory
+};
+
 // Not thread-safe. The destructor stops the daemon and removes its directory.
 class DaemonProcess {
  public:
   // Starts `executable` on a socket in a new private directory and returns when it listens. Unavailable with
   // its reason where it does not.
-  static absl::StatusOr<std::unique_ptr<DaemonProcess>> Start(const std::string& executable);
+  static absl::StatusOr<std::unique_ptr<DaemonProcess>> Start(const std::string& executable,
+                                                              const DaemonSettings& settings = {});
   ~DaemonProcess();
   DaemonProcess(const DaemonProcess&) = delete;
   DaemonProcess& operator=(const DaemonProcess&) = delete;
@@ -29,7 +35,7 @@ class DaemonProcess {
   const std::string& endpoint() const { return endpoint_; }
   pid_t pid() const { return process_->pid(); }
   // Removes the socket and its directory. Call it once everybody has connected: then nothing stays in the
-  // file system, however this process ends.
+  // file system, however this process ends. Not where it keeps names, or somebody may connect again.
   void RemoveFiles();
   // Why it no longer serves, or empty.
   std::string Trouble();

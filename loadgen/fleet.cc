@@ -7,12 +7,18 @@
 namespace routebench::loadgen {
 
 Fleet::Fleet(const record::RunPlan& plan, const Schedule& schedule, const Corpus& corpus, EventRouter& router,
-             OutstandingLimit* outstanding)
-    : pacer_(plan.pacer()), outstanding_(outstanding) {
+             OutstandingLimit* outstanding, const std::vector<std::unique_ptr<Asker>>& askers)
+    : pacer_(plan.pacer()), addresses_(plan, schedule, corpus), outstanding_(outstanding) {
   const ReceiverCounts receivers = Delivers(plan.backend()) ? ReceiversByKind(plan) : ReceiverCounts();
+  Sending sending;
+  sending.addresses = &addresses_;
+  sending.time_to_live = Duration(static_cast<int64_t>(plan.expire_after_ns()));
+  if (plan.subscription().attempts() > 0)
+    sending.max_attempts = static_cast<uint8_t>(plan.subscription().attempts());
   for (uint32_t i = 0; i < plan.publishers(); ++i) {
+    if (!askers.empty()) sending.asker = askers[i].get();
     publishers_.emplace_back(router, schedule, corpus, static_cast<uint16_t>(i), Clock::System(), outstanding,
-                             receivers);
+                             receivers, sending);
   }
 }
 

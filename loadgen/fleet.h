@@ -5,11 +5,14 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "analysis/record/run_record.h"
+#include "loadgen/addresses.h"
+#include "loadgen/asker.h"
 #include "loadgen/corpus.h"
 #include "loadgen/publisher.h"
 #include "loadgen/workload/schedule.h"
@@ -19,9 +22,9 @@ namespace routebench::loadgen {
 // Controlled by one thread. Borrows everything it is given.
 class Fleet {
  public:
-  // `outstanding` is null in the open loop.
+  // `outstanding` is null in the open loop. `askers`: one for each publisher, none where events go one way.
   Fleet(const record::RunPlan& plan, const Schedule& schedule, const Corpus& corpus, EventRouter& router,
-        OutstandingLimit* outstanding);
+        OutstandingLimit* outstanding, const std::vector<std::unique_ptr<Asker>>& askers);
   ~Fleet() { Dismiss(); }  // ends what still runs
 
   // Due times count from `start`.
@@ -37,6 +40,7 @@ class Fleet {
 
  private:
   const std::string pacer_;
+  const Addresses addresses_;
   OutstandingLimit* const outstanding_;
   std::deque<Publisher> publishers_;
   std::vector<std::thread> threads_;

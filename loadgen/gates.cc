@@ -110,7 +110,7 @@ void JudgeAccounting(uint64_t foreign, record::RunRecord& record) {
   const record::BooksRecord& books = record.books();
   std::string finding = books.imbalance();
   if (finding.empty() && books.probe_duplicates() > 0) {
-    finding = absl::StrCat(books.probe_duplicates(), " events were delivered twice");
+    finding = absl::StrCat(books.probe_duplicates(), " events were handed once more than they should");
   }
   if (finding.empty() && books.probe_out_of_order() > 0) {
     finding = absl::StrCat(books.probe_out_of_order(), " events came out of order");

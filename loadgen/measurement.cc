@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,6 +16,7 @@ namespace {
 
 constexpr Duration kLeadTime = std::chrono::milliseconds(50);  // from "all is ready" to the first due time
 constexpr Duration kTick = std::chrono::milliseconds(100);
+constexpr Duration kAnswerTick = std::chrono::milliseconds(1);
 constexpr Duration kDrainPatience = std::chrono::seconds(60);
 constexpr Duration kInterruptedPatience = std::chrono::seconds(1);
 
@@ -33,7 +35,7 @@ class Measurement {
 
   absl::Status Run() {
     Fleet fleet(record_.plan(), input_.schedule, input_.corpus, stage_.publishing->router(),
-                stage_.outstanding.get());
+                stage_.outstanding.get(), stage_.askers);
     const absl::StatusOr<RouterStatistics> baseline = stage_.publishing->router().Statistics();
     const TimePoint start = Clock::System().Now() + kLeadTime;
     record_.set_started_unix_ns(std::chrono::system_clock::now().time_since_epoch().count());
@@ -76,11 +78,27 @@ class Measurement {
     before_ = TakeSnapshot(stage_);
   }
 
-  // Waits for what is in flight, and no longer than an impatient user or a dead receiver lets it.
+  // What was published here, the requests that wait for an answer, and the answers that nobody waits for.
   absl::Status Drain() {
+    absl::Status status = Await([this] { return stage_.publishing->router().Drain(kTick); });
+    if (stage_.askers.empty()) return status;
+    status.Update(Await([this] {
+      for (const auto& asker : stage_.askers) {
+        if (asker->outstanding() > 0 && !interrupt_.WaitFor(kAnswerTick))
+          return absl::DeadlineExceededError("requests are neither answered nor timed out");
+      }
+      return absl::OkStatus();
+    }));
+    status.Update(stage_.receiver->Drain(kInterruptedPatience));
+    return status;
+  }
+
+  // Asks until it is answered otherwise than by DeadlineExceeded, and no longer than an impatient user or a
+  // dead receiver lets it.
+  absl::Status Await(const std::function<absl::Status()>& ask) {
     TimePoint deadline = Clock::System().Now() + kDrainPatience;
     for (;;) {
-      absl::Status status = stage_.publishing->router().Drain(kTick);
+      absl::Status status = ask();
       if (!absl::IsDeadlineExceeded(status)) return status;
       if (std::string trouble = stage_.Trouble(); !trouble.empty())
         return absl::UnavailableError(std::move(trouble));
@@ -97,12 +115,17 @@ class Measurement {
       statistics = *std::move(got);
       statistics->books = Since(baseline->books, statistics->books);
     }
+    std::optional<AnswerResults> answers;
+    for (const auto& asker : stage_.askers) {
+      if (!answers.has_value()) answers.emplace(input_.schedule.phases.size());
+      answers->Merge(asker->Results());
+    }
     const absl::StatusOr<ReceiverReport> finished = stage_.receiver->Finish();
     const ReceiverReport report = finished.ok() ? *finished : ReceiverReport();
     if (after.has_value() && finished.ok()) {
       AddUsage(stage_, *before_, *after, {report.wire_bytes_sent(), report.wire_bytes_received()}, record_);
     }
-    Account(input_.schedule, offers, report, statistics, record_);
+    Account(input_.schedule, offers, answers, report, statistics, record_);
     JudgeRun(input_.schedule, offers, report.foreign(), record_);
     return finished.status();
   }

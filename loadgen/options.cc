@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "events/payloads/sample.h"
+#include "loadgen/flag_reader.h"
+#include "loadgen/options_receiving.h"
 #include "loadgen/workload/quantities.h"
 #include "loadgen/workload/services.h"
 
@@ -26,44 +26,9 @@ const std::vector<std::string>& Patterns() {
   return patterns;
 }
 
-// Keeps the sentence of the parser and says which flag it is about.
-absl::Status Named(const char* flag, const absl::Status& status) {
-  return absl::InvalidArgumentError(absl::StrCat(flag, ": ", std::string(status.message())));
-}
-
-absl::Status Usage(const std::string& sentence) { return absl::InvalidArgumentError(sentence); }
-
-absl::Status OneOf(const char* flag, const std::string& value, const std::vector<std::string>& allowed) {
-  if (std::find(allowed.begin(), allowed.end(), value) != allowed.end()) return absl::OkStatus();
-  return Usage(absl::StrCat(flag, ": '", value, "' is unknown; one of ", absl::StrJoin(allowed, ", ")));
-}
-
-// Collects the first error, so that each flag can be read in one line.
-class Reader {
- public:
-  uint64_t Duration(const char* flag, const std::optional<std::string>& text, uint64_t otherwise) {
-    if (!text.has_value()) return otherwise;
-    return Take(flag, ParseDuration(*text), otherwise);
-  }
-  template <typename T>
-  T Take(const char* flag, absl::StatusOr<T> parsed, T otherwise) {
-    if (parsed.ok()) return *std::move(parsed);
-    Fail(Named(flag, parsed.status()));
-    return otherwise;
-  }
-  void Require(bool condition, const std::string& sentence) {
-    if (!condition) Fail(Usage(sentence));
-  }
-  void Fail(absl::Status status) { status_.Update(std::move(status)); }
-  const absl::Status& status() const { return status_; }
-
- private:
-  absl::Status status_;
-};
-
 std::string CanonicalBackend(const std::string& name) { return name == "daemon" ? "daemon:unix" : name; }
 
-void SetMix(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
+void SetMix(const RunOptions& options, FlagReader& reader, record::RunPlan& plan) {
   const Mix mix =
       options.mix.empty() ? DefaultMix() : reader.Take("--mix", ParseMix(options.mix), DefaultMix());
   for (size_t c = 0; c < kCategoryCount; ++c) {
@@ -75,7 +40,7 @@ void SetMix(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
 }
 
 // Every kind that the mix may draw must have bodies of these sizes.
-void RequireReachable(const record::RunPlan& plan, const SizeRange& sizes, Reader& reader) {
+void RequireReachable(const record::RunPlan& plan, const SizeRange& sizes, FlagReader& reader) {
   KindSet mixed;
   for (const record::ShareOfKind& share : plan.mix())
     mixed = mixed | KindSet::Of(*ParseCategory(share.category()));
@@ -89,7 +54,7 @@ void RequireReachable(const record::RunPlan& plan, const SizeRange& sizes, Reade
                                                      "possible for every kind in the mix"));
 }
 
-void SetLoad(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
+void SetLoad(const RunOptions& options, FlagReader& reader, record::RunPlan& plan) {
   std::optional<Level> level;
   if (!options.level.empty()) {
     level = FindLevel(options.level);
@@ -122,13 +87,14 @@ void SetLoad(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
   if (reader.status().ok()) RequireReachable(plan, sizes, reader);
   plan.set_payload_min_bytes(sizes.min);
   plan.set_payload_max_bytes(sizes.max);
+  SetRules(options, level.has_value() ? level->rules : 0, reader, plan);
   const uint32_t services = options.services.value_or(level.has_value() ? level->services : kDefaultServices);
   reader.Require(services >= 1 && services <= 10'000, "--services: 1 to 10000");
   if (reader.status().ok()) PlanServices(services, plan);
 }
 
 // A trace decides all of this itself.
-void RefusePatternFlags(const RunOptions& options, Reader& reader) {
+void RefusePatternFlags(const RunOptions& options, FlagReader& reader) {
   const struct {
     const char* flag;
     bool given;
@@ -147,7 +113,7 @@ void RefusePatternFlags(const RunOptions& options, Reader& reader) {
 }
 
 // A shape flag that no part of the pattern reads would be ignored in silence.
-void RefuseForeignShapeFlags(const RunOptions& options, Reader& reader) {
+void RefuseForeignShapeFlags(const RunOptions& options, FlagReader& reader) {
   const struct {
     const char* flag;
     const char* pattern;
@@ -170,7 +136,7 @@ void RefuseForeignShapeFlags(const RunOptions& options, Reader& reader) {
   }
 }
 
-void SetShape(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
+void SetShape(const RunOptions& options, FlagReader& reader, record::RunPlan& plan) {
   RefuseForeignShapeFlags(options, reader);
   record::Shape& shape = *plan.mutable_shape();
   const bool mixed = options.pattern == "mixed";
@@ -195,19 +161,7 @@ void SetShape(const RunOptions& options, Reader& reader, record::RunPlan& plan) 
   }
 }
 
-void SetSubscription(const RunOptions& options, Reader& reader, record::RunPlan& plan) {
-  reader.Fail(OneOf("--policy", options.policy, {"block", "reject", "drop-oldest", "drop-newest"}));
-  reader.Fail(OneOf("--order", options.order, {"fifo", "priority"}));
-  reader.Require(options.capacity >= 1 && options.capacity <= 10'000'000, "--capacity: 1 to 10000000");
-  record::SubscriptionPlan& subscription = *plan.mutable_subscription();
-  subscription.set_capacity(options.capacity);
-  subscription.set_full_policy(options.policy);
-  subscription.set_block_deadline_ns(reader.Duration("--block-deadline", options.block_deadline, 0));
-  subscription.set_order(options.order);
-  subscription.set_concurrency(1);
-}
-
-void CheckPlaces(const RunOptions& options, Reader& reader) {
+void CheckPlaces(const RunOptions& options, FlagReader& reader) {
   const bool daemon = options.backend.rfind("daemon", 0) == 0;
   reader.Require(
       daemon || (options.endpoint.empty() && options.eventd.empty()),
@@ -227,12 +181,12 @@ const std::vector<std::string>& BackendNames() {
 }
 
 absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
-  Reader reader;
+  FlagReader reader;
   record::RunPlan plan;
-  reader.Fail(OneOf("--backend", options.backend, BackendNames()));
-  reader.Fail(OneOf("--pattern", options.pattern, Patterns()));
-  reader.Fail(OneOf("--arrivals", options.arrivals, {"even", "poisson"}));
-  reader.Fail(OneOf("--pacer", options.pacer, {"sleep", "spin"}));
+  reader.OneOf("--backend", options.backend, BackendNames());
+  reader.OneOf("--pattern", options.pattern, Patterns());
+  reader.OneOf("--arrivals", options.arrivals, {"even", "poisson"});
+  reader.OneOf("--pacer", options.pacer, {"sleep", "spin"});
   reader.Require(options.outstanding == 0 || options.backend != "null",
                  "--outstanding needs a backend that delivers, not null");
   reader.Require(options.publishers >= 1 && options.publishers <= 1024, "--publishers: 1 to 1024");
@@ -254,7 +208,7 @@ absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
   SetMix(options, reader, plan);
   SetLoad(options, reader, plan);
   SetShape(options, reader, plan);
-  SetSubscription(options, reader, plan);
+  SetReceiving(options, reader, plan);
   if (!options.replay.empty()) {
     RefusePatternFlags(options, reader);
     plan.set_pattern("replay");
@@ -283,7 +237,7 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
   flag(load, "--pattern", o.pattern, "steady, burst, ramp, spike or mixed [steady]");
   flag(load, "--level", o.level,
        "light, medium, heavy or stress: 100/1,000/10,000/100,000 events, 3/10/50/100 services, "
-       "512B/1KiB/4KiB/8KiB");
+       "512B/1KiB/4KiB/8KiB, 2/5/20/50 rules");
   flag(load, "--rate", o.rate, "mean of all publishers together [5k/s]");
   flag(load, "--duration", o.duration, "of the measured part [3s]");
   flag(load, "--warmup", o.warmup, "before it, not counted [500ms]");
@@ -313,12 +267,7 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
        "a trace written by `loadgen record` (CloudEvents, JSON Lines) instead of a pattern");
   flag(replay, "--speed", o.speed, "times real time [1x]");
 
-  const char* receive = "Receiving";
-  flag(receive, "--policy", o.policy, "of a full queue: block, reject, drop-oldest or drop-newest [block]");
-  flag(receive, "--capacity", o.capacity, "events that may wait for each service [4096]");
-  flag(receive, "--block-deadline", o.block_deadline, "policy block: then the event is dropped [30s]");
-  flag(receive, "--order", o.order, "fifo or priority [fifo]");
-  flag(receive, "--handler-threads", o.handler_threads, "[2]");
+  AddReceivingFlags(app, o);
 
   const char* output = "Output";
   flag(output, "--out", o.out, "write the run record to this file");

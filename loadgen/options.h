@@ -38,6 +38,24 @@ struct RunOptions {
   std::string order = "fifo";
   uint32_t handler_threads = 2;
 
+  std::string addressing = "to-all";
+  std::optional<uint32_t> targets;
+  std::optional<std::string> balancer;
+  std::string weights;
+  std::optional<uint32_t> concurrency;
+  std::optional<uint32_t> rules;
+  std::string delivery = "at-most-once";
+  std::string exchange = "one-way";
+  std::optional<std::string> request_timeout;
+  std::optional<std::string> handler_time;
+  std::optional<std::string> handler_work;
+  std::optional<std::string> handler_failures;
+  std::optional<uint32_t> retry;
+  std::optional<std::string> retry_backoff;
+  std::optional<std::string> breaker;
+  std::optional<std::string> delivery_timeout;
+  std::optional<std::string> expire_after;
+
   std::optional<uint64_t> burst_size;
   std::optional<std::string> burst_every;
   std::optional<double> burst_factor;

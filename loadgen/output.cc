@@ -29,6 +29,38 @@ std::string SizesOf(const record::RunPlan& plan) {
 
 std::string HashText(const Schedule& schedule) { return absl::StrFormat("%016x", schedule.hash); }
 
+std::string Nanos(uint64_t nanos) { return FormatDuration(static_cast<double>(nanos)); }
+
+std::string AddressingText(const record::RunPlan& plan) {
+  if (plan.addressing() == "to-targets") return absl::StrCat("to ", plan.targets(), " named targets");
+  if (plan.addressing() != "to-group") return plan.addressing();
+  return absl::StrCat("to-group, ", plan.balancer().empty() ? "as the daemon balances" : plan.balancer(),
+                      plan.weights().empty() ? "" : ", weights ", absl::StrJoin(plan.weights(), ","));
+}
+
+std::string ExchangeText(const record::RunPlan& plan) {
+  if (plan.exchange() != "request") return plan.exchange();
+  return absl::StrCat("requests, ", Nanos(plan.request_timeout_ns()), " for an answer");
+}
+
+std::string HandlersText(const record::RunPlan& plan) {
+  const record::SubscriptionPlan& subscription = plan.subscription();
+  std::string text = absl::StrFormat("%g %% fail", plan.handler().failures() * 100);
+  if (plan.handler().time_ns() > 0)
+    absl::StrAppend(&text, ", ", plan.handler().work(), " for ", Nanos(plan.handler().time_ns()));
+  if (subscription.attempts() > 0) {
+    absl::StrAppend(&text, ", ", subscription.attempts(), " attempts, the second after ",
+                    Nanos(subscription.retry_backoff_ns()));
+  }
+  if (subscription.delivery_timeout_ns() > 0)
+    absl::StrAppend(&text, ", timeout ", Nanos(subscription.delivery_timeout_ns()));
+  if (plan.max_concurrent() > 0) absl::StrAppend(&text, ", ", plan.max_concurrent(), " at once");
+  if (!plan.breaker().empty()) absl::StrAppend(&text, ", breakers ", plan.breaker());
+  if (plan.expire_after_ns() > 0)
+    absl::StrAppend(&text, ", events expire after ", Nanos(plan.expire_after_ns()));
+  return text;
+}
+
 void PrintPlanAsJson(const record::RunPlan& plan, const Schedule& schedule, std::ostream& out) {
   nlohmann::ordered_json json = {{"schema", "routebench.plan.v1"},
                                  {"backend", plan.backend()},
@@ -48,6 +80,23 @@ void PrintPlanAsJson(const record::RunPlan& plan, const Schedule& schedule, std:
                                  {"capacity", plan.subscription().capacity()},
                                  {"full_policy", plan.subscription().full_policy()},
                                  {"seed", plan.seed()},
+                                 {"addressing", plan.addressing()},
+                                 {"targets", plan.targets()},
+                                 {"balancer", plan.balancer()},
+                                 {"weights", absl::StrJoin(plan.weights(), ",")},
+                                 {"max_concurrent", plan.max_concurrent()},
+                                 {"rules", plan.rules()},
+                                 {"delivery", plan.delivery()},
+                                 {"exchange", plan.exchange()},
+                                 {"request_timeout_ns", plan.request_timeout_ns()},
+                                 {"handler_time_ns", plan.handler().time_ns()},
+                                 {"handler_work", plan.handler().work()},
+                                 {"handler_failures_share", plan.handler().failures()},
+                                 {"attempts", plan.subscription().attempts()},
+                                 {"retry_backoff_ns", plan.subscription().retry_backoff_ns()},
+                                 {"delivery_timeout_ns", plan.subscription().delivery_timeout_ns()},
+                                 {"expire_after_ns", plan.expire_after_ns()},
+                                 {"breaker", plan.breaker()},
                                  {"schedule_hash", HashText(schedule)}};
   out << json.dump(2) << "\n";
 }
@@ -90,6 +139,9 @@ void PrintPlan(const record::RunPlan& plan, const Schedule& schedule, bool json,
       << absl::StrFormat("deliveries  %d expected, fan-out %.2f\n", ExpectedDeliveries(plan), plan.fan_out())
       << absl::StrFormat("queues      %d events each, %s when full, %s order\n", subscription.capacity(),
                          subscription.full_policy(), subscription.order())
+      << absl::StrFormat("addressing  %s, %d rules\n", AddressingText(plan), plan.rules())
+      << absl::StrFormat("delivery    %s, %s\n", plan.delivery(), ExchangeText(plan))
+      << absl::StrFormat("handlers    %s\n", HandlersText(plan))
       << absl::StrFormat("schedule    hash %s\n", HashText(schedule));
   for (const record::ShareOfKind& share : plan.mix()) {
     out << absl::StrFormat("mix         %-10s %5.1f %%\n", share.category(), share.percent());

@@ -12,6 +12,7 @@
 #include "events/clock.h"
 #include "events/mutex.h"
 #include "events/router.h"
+#include "loadgen/behaviour.h"
 #include "loadgen/cells.h"
 #include "loadgen/workload/schedule.h"
 
@@ -26,28 +27,43 @@ struct ArrivalCell {
   void Merge(const ArrivalCell& other);
 };
 
+// Beside `cells`, warm-up included.
 struct ArrivalResults {
   explicit ArrivalResults(size_t phases) : cells(phases) {}
   Cells<ArrivalCell> cells;
-  uint64_t delivered = 0;
+  uint64_t delivered = 0;      // acknowledged
+  uint64_t rejected = 0;       // refused for good
+  uint64_t dead_lettered = 0;  // failed in their last attempt
+  uint64_t late = 0;           // answered after the delivery timeout, whatever the answer
+  uint64_t handed = 0;         // times that a handler was called
+  uint64_t retries = 0;        // further attempts among them
+  uint64_t unfinished = 0;     // failed, to be tried again, and never came
+  uint64_t responses = 0;      // published
   // A sequence below one that this subscription has seen from the same publisher (with priority order: of the
-  // same priority), never seen before as far back as the last 64 numbers tell.
+  // same priority), never seen before as far back as the last 64 numbers tell. Of first attempts; where
+  // handlers of a subscription run at once there is no order to keep.
   uint64_t out_of_order = 0;
-  uint64_t duplicates = 0;  // one of those 64, once more
-  uint64_t foreign = 0;     // not an event of this run's schedule
+  // One of those 64 once more, or an attempt that nothing asked for.
+  uint64_t duplicates = 0;
+  uint64_t foreign = 0;  // not an event of this run's schedule
 
   void Merge(const ArrivalResults& other);
 };
 
 // Makes the handlers of a run and merges what they recorded. Each thread that runs handlers records into
 // storage of its own, so that nothing is shared while the run lasts. Recording allocates nothing for the
-// first `threads` threads.
+// first `threads` threads, except to remember events that may come again: failed ones, and all of them where
+// handlers of a subscription run at once or attempts end by a timeout.
+//
+// Arrival is noted before the handler takes its time. What counts as delivered, with its response and service
+// time, is what was acknowledged, with a delivery timeout what was acknowledged in time by this clock: of
+// several attempts the last.
 class Probes {
  public:
   // `publishers`, `order` and `threads` as in the plan. The schedule says which phase a sequence belongs to;
   // it is copied as far as needed.
   Probes(const Schedule& schedule, uint32_t publishers, QueueOrder order, uint32_t threads,
-         const Clock& clock);
+         const Clock& clock, Behaviour behaviour = {});
   ~Probes();
 
   // A handler for one subscription; refers to this object, which must outlive it.
@@ -63,10 +79,13 @@ class Probes {
   class Order;      // one subscription's view of the publishers
   Recorder& ForThisThread();
   Verdict OnEvent(Order& order, const Event& event);
+  void Settle(Order& order, const EventHeader& header, Verdict verdict, TimePoint arrival,
+              ArrivalResults& results);
 
   const uint64_t run_;  // tells this object's recorders from those of an earlier one at the same address
   const Clock& clock_;
   const QueueOrder order_;
+  const Behaviour behaviour_;
   const size_t phase_count_;
   std::vector<std::vector<uint8_t>> phase_of_;  // by publisher and sequence
   mutable Mutex mutex_;

@@ -25,12 +25,13 @@ void OfferResults::Merge(const OfferResults& other) {
 
 Publisher::Publisher(EventRouter& router, const Schedule& schedule, const Corpus& corpus, uint16_t number,
                      const Clock& clock, OutstandingLimit* outstanding,
-                     const std::array<uint32_t, kKindCount>& receivers)
+                     const std::array<uint32_t, kKindCount>& receivers, const Sending& sending)
     : router_(router),
       schedule_(schedule),
       corpus_(corpus),
       number_(number),
       receivers_(receivers),
+      sending_(sending),
       clock_(clock),
       outstanding_(outstanding),
       events_(corpus.events()),
@@ -41,8 +42,9 @@ Publisher::Publisher(EventRouter& router, const Schedule& schedule, const Corpus
   }
 }
 
-// An event that nobody receives has one outcome, too: unrouted.
+// An event that nobody receives has one outcome, too: unrouted. A request is over once, however many answer.
 uint32_t Publisher::OutcomesOf(EventKind kind) const {
+  if (sending_.asker != nullptr) return 1;
   return std::max(1u, receivers_[static_cast<size_t>(kind)]);
 }
 
@@ -61,12 +63,21 @@ void Publisher::Run(TimePoint start, Pacer& pacer, const std::atomic<bool>& stop
       outstanding_->Acquire(OutcomesOf(planned.kind));
       due = clock_.Now();
     }
-    Offer(planned, events_[corpus_.EventOf(index)], due, queued);
+    Offer(index, due, queued);
     sent_.store(sequence_, std::memory_order_relaxed);
   }
 }
 
-void Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due, Duration queued) {
+PublishResult Publisher::Send(const Event& event, uint8_t phase) {
+  return sending_.asker == nullptr ? router_.Publish(event) : sending_.asker->Ask(event, phase);
+}
+
+void Publisher::Offer(uint32_t index, TimePoint due, Duration queued) {
+  const PlannedEvent& planned = schedule_.events[index];
+  Event& event = events_[corpus_.EventOf(index)];
+  if (sending_.addresses != nullptr) sending_.addresses->Write(index, event);
+  event.header.max_attempts = sending_.max_attempts;
+  event.header.time_to_live = sending_.time_to_live;
   const TimePoint begin = clock_.Now();
   event.header.id = ids_.Next();
   event.header.sequence = ++sequence_;
@@ -74,14 +85,14 @@ void Publisher::Offer(const PlannedEvent& planned, Event& event, TimePoint due, 
   event.header.priority = planned.priority;
   event.header.due = due;
   event.header.created = begin;
-  const PublishResult answer = router_.Publish(event);
+  const PublishResult answer = Send(event, planned.phase);
   const TimePoint end = clock_.Now();
 
   const uint32_t receivers = receivers_[static_cast<size_t>(planned.kind)];
   if (answer == PublishResult::kAccepted) {
     results_.accepted_deliveries += receivers;
     results_.accepted_unrouted += receivers == 0 ? 1 : 0;
-  } else if (outstanding_ != nullptr) {
+  } else if (outstanding_ != nullptr && sending_.asker == nullptr) {
     outstanding_->GiveBack(OutcomesOf(planned.kind));
   }
   const Duration self_lag = begin - std::max(due, previous_return_);

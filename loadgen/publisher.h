@@ -11,6 +11,8 @@
 #include "events/clock.h"
 #include "events/outcome.h"
 #include "events/router.h"
+#include "loadgen/addresses.h"
+#include "loadgen/asker.h"
 #include "loadgen/cells.h"
 #include "loadgen/corpus.h"
 #include "loadgen/outstanding.h"
@@ -48,6 +50,14 @@ struct OfferResults {
   void Merge(const OfferResults& other);
 };
 
+// How events are sent, beyond what the schedule says of them.
+struct Sending {
+  const Addresses* addresses = nullptr;  // null: to all
+  uint8_t max_attempts = EventHeader().max_attempts;
+  Duration time_to_live{};  // zero: for ever
+  Asker* asker = nullptr;   // null: one way
+};
+
 // Runs on one thread. Borrows everything it is given.
 class Publisher {
  public:
@@ -55,7 +65,7 @@ class Publisher {
   // event of each kind leads to.
   Publisher(EventRouter& router, const Schedule& schedule, const Corpus& corpus, uint16_t number,
             const Clock& clock, OutstandingLimit* outstanding,
-            const std::array<uint32_t, kKindCount>& receivers);
+            const std::array<uint32_t, kKindCount>& receivers, const Sending& sending = {});
 
   // Sends its events from `start` on; returns early once `stop` is set. Progress counts events sent.
   void Run(TimePoint start, Pacer& pacer, const std::atomic<bool>& stop);
@@ -65,7 +75,8 @@ class Publisher {
 
  private:
   // `queued`: how long it waited for a processor meanwhile.
-  void Offer(const PlannedEvent& planned, Event& event, TimePoint due, Duration queued);
+  void Offer(uint32_t index, TimePoint due, Duration queued);
+  PublishResult Send(const Event& event, uint8_t phase);
   uint32_t OutcomesOf(EventKind kind) const;
 
   EventRouter& router_;
@@ -73,6 +84,7 @@ class Publisher {
   const Corpus& corpus_;
   const uint16_t number_;
   const std::array<uint32_t, kKindCount> receivers_;
+  const Sending sending_;
   std::vector<uint32_t> own_;  // indexes of its events in the schedule
   const Clock& clock_;
   OutstandingLimit* const outstanding_;

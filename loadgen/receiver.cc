@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -11,9 +12,14 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "events/control.h"
+#include "events/payloads/sample.h"
+#include "events/requests/requests.h"
+#include "loadgen/behaviour.h"
 #include "loadgen/input.h"
 #include "loadgen/message_socket.h"
-#include "loadgen/workload/services.h"
+#include "loadgen/specs.h"
+#include "loadgen/workload/rules.h"
 
 namespace routebench::loadgen {
 namespace {
@@ -21,54 +27,74 @@ namespace {
 constexpr Duration kStartPatience = std::chrono::seconds(30);
 constexpr Duration kEndPatience = std::chrono::seconds(2);
 constexpr Duration kReportPatience = std::chrono::seconds(30);
+constexpr size_t kSizeGap = 8;  // wider than those of a body's lengths
 
-FullPolicy PolicyOf(const std::string& name) {
-  if (name == "reject") return FullPolicy::kReject;
-  if (name == "drop-oldest") return FullPolicy::kDropOldest;
-  if (name == "drop-newest") return FullPolicy::kDropNewest;
-  return FullPolicy::kBlock;
-}
+// Answers requests through a router. Thread-safe.
+class Responder {
+ public:
+  // The answers have the size of the smallest request, or the next one that they can have.
+  static absl::StatusOr<Responder> Create(EventRouter& router, const record::RunPlan& plan) {
+    const EventKind kind = EventKind::kResponseSent;
+    const size_t size = std::max<size_t>(plan.payload_min_bytes(), SmallestSample(kind));
+    auto body = SamplePayload(kind, size, plan.seed());
+    for (size_t more = 1; !body.ok() && more <= kSizeGap; ++more)
+      body = SamplePayload(kind, size + more, plan.seed());
+    if (!body.ok()) return body.status();
+    Event answer;
+    answer.header.kind = kind;
+    answer.payload = *std::move(body);
+    return Responder(router, std::move(answer));
+  }
 
-QueueOrder OrderOf(const record::RunPlan& plan) {
-  return plan.subscription().order() == "priority" ? QueueOrder::kPriority : QueueOrder::kFifo;
-}
+  bool operator()(const Event& request, bool failed) const {
+    if (failed) return requests::RespondError(*router_, request, absl::InternalError("asked to fail")).ok();
+    Event answer = answer_;
+    answer.header.priority = request.header.priority;
+    return requests::Respond(*router_, request, std::move(answer)).ok();
+  }
 
-SubscriptionSpec SpecOf(const record::RunPlan& plan, const record::ServicePlan& service) {
-  const record::SubscriptionPlan& subscription = plan.subscription();
-  SubscriptionSpec spec;
-  spec.service = service.id();
-  spec.filters = {{.kinds = KindsOf(service)}};
-  spec.capacity = subscription.capacity();
-  spec.full_policy = PolicyOf(subscription.full_policy());
-  spec.block_deadline = Duration(static_cast<int64_t>(subscription.block_deadline_ns()));
-  spec.order = OrderOf(plan);
-  spec.concurrency = subscription.concurrency();
-  return spec;
+ private:
+  Responder(EventRouter& router, Event answer) : router_(&router), answer_(std::move(answer)) {}
+
+  EventRouter* router_;
+  Event answer_;
+};
+
+absl::StatusOr<Behaviour> MakeBehaviour(EventRouter& router, const record::RunPlan& plan) {
+  Behaviour behaviour = BehaviourOf(plan);
+  if (plan.exchange() != "request") return behaviour;
+  auto responder = Responder::Create(router, plan);
+  if (!responder.ok()) return responder.status();
+  behaviour.respond = *std::move(responder);
+  return behaviour;
 }
 
 class LocalReceiver final : public Receiver {
  public:
-  LocalReceiver(Backend& backend, const record::RunPlan& plan, const Schedule& schedule)
+  LocalReceiver(Backend& backend, const record::RunPlan& plan, const Schedule& schedule, Behaviour behaviour)
       : backend_(backend),
         plan_(plan),
         schedule_(schedule),
-        probes_(schedule, plan.publishers(), OrderOf(plan), plan.handler_threads(), Clock::System()) {}
+        probes_(schedule, plan.publishers(), OrderOf(plan), plan.handler_threads(), Clock::System(),
+                std::move(behaviour)) {}
 
   ~LocalReceiver() override { EndSubscriptions().IgnoreError(); }
 
-  absl::Status Subscribe() {
-    for (const record::ServicePlan& service : plan_.services()) {
-      absl::Status status =
-          backend_.router().Register({.id = service.id(), .type = "probe", .instance = "1"});
-      if (!status.ok()) return status;
-      registered_.push_back(service.id());
-      auto subscription = backend_.router().Subscribe(SpecOf(plan_, service), probes_.MakeHandler());
+  absl::Status Subscribe(const std::string& run_id) {
+    for (size_t i = 0; i < static_cast<size_t>(plan_.services_size()); ++i) {
+      const ServiceSpec service = ServiceSpecOf(plan_, i);
+      if (absl::Status status = backend_.router().Register(service); !status.ok()) return status;
+      registered_.push_back(service.id);
+      auto subscription =
+          backend_.router().Subscribe(SubscriptionSpecOf(plan_, i, run_id), probes_.MakeHandler());
       if (!subscription.ok()) return subscription.status();
     }
-    return absl::OkStatus();
+    return Delivers(plan_.backend()) ? AddRules() : absl::OkStatus();
   }
 
   void BeginMeasuredPart() override { before_ = backend_.wire_bytes().value_or(WireBytes()); }
+
+  absl::Status Drain(Duration deadline) override { return backend_.router().Drain(deadline); }
 
   absl::StatusOr<ReceiverReport> Finish() override {
     const WireBytes after = backend_.wire_bytes().value_or(WireBytes());
@@ -79,6 +105,13 @@ class LocalReceiver final : public Receiver {
     report.set_out_of_order(results.out_of_order);
     report.set_duplicates(results.duplicates);
     report.set_foreign(results.foreign);
+    report.set_rejected(results.rejected);
+    report.set_dead_lettered(results.dead_lettered);
+    report.set_late(results.late);
+    report.set_handed(results.handed);
+    report.set_retries(results.retries);
+    report.set_unfinished(results.unfinished);
+    report.set_responses(results.responses);
     for (size_t phase = 0; phase < schedule_.phases.size(); ++phase) {
       for (size_t c = 0; c < kCategoryCount; ++c) {
         const ArrivalCell& arrived = results.cells.At(phase, static_cast<Category>(c));
@@ -97,7 +130,25 @@ class LocalReceiver final : public Receiver {
   }
 
  private:
+  // A rule outlives who added it: what a killed run has left in a running daemon is replaced.
+  absl::Status AddRules() {
+    Control& control = backend_.router().control();
+    for (const Rule& rule : PlanRules(plan_)) {
+      absl::Status status = control.AddRule(rule);
+      if (absl::IsAlreadyExists(status) && control.RemoveRule(rule.id).ok()) status = control.AddRule(rule);
+      if (!status.ok()) {
+        return absl::Status(status.code(),
+                            absl::StrCat("--rules: ", rule.id, ": ", std::string(status.message())));
+      }
+      rules_.push_back(rule.id);
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status EndSubscriptions() {
+    for (const std::string& rule : std::exchange(rules_, {})) {
+      if (absl::Status status = backend_.router().control().RemoveRule(rule); !status.ok()) return status;
+    }
     for (const std::string& service : std::exchange(registered_, {})) {
       if (absl::Status status = backend_.router().Deregister(service); !status.ok()) return status;
     }
@@ -110,6 +161,7 @@ class LocalReceiver final : public Receiver {
   Probes probes_;
   WireBytes before_;
   std::vector<std::string> registered_;
+  std::vector<std::string> rules_;
 };
 
 class ProcessReceiver final : public Receiver {
@@ -123,15 +175,21 @@ class ProcessReceiver final : public Receiver {
     process_->AwaitEnd(kEndPatience);
   }
 
-  absl::Status Begin(const record::RunPlan& plan, const std::string& endpoint) {
+  absl::Status Begin(const record::RunPlan& plan, const std::string& endpoint, const std::string& run_id) {
     ReceiverPlan message;
+    message.set_run_id(run_id);
     *message.mutable_plan() = plan;
     message.set_endpoint(endpoint);
     if (absl::Status status = SendMessage(control_.get(), message); !status.ok()) return Explain(status);
-    ReceiverReady ready;
-    if (absl::Status status = ReceiveMessage(control_.get(), kStartPatience, &ready); !status.ok())
-      return Explain(status);
-    return ready.error().empty() ? absl::OkStatus() : absl::UnavailableError(ready.error());
+    return AwaitReady(kStartPatience);
+  }
+
+  absl::Status Drain(Duration deadline) override {
+    ReceiverCommand drain;
+    drain.set_kind(ReceiverCommand::DRAIN);
+    drain.set_deadline_ns(static_cast<uint64_t>(deadline.count()));
+    if (absl::Status status = SendMessage(control_.get(), drain); !status.ok()) return Explain(status);
+    return AwaitReady(deadline + kReportPatience);
   }
 
   void BeginMeasuredPart() override {
@@ -160,6 +218,13 @@ class ProcessReceiver final : public Receiver {
   }
 
  private:
+  absl::Status AwaitReady(Duration patience) {
+    ReceiverReady ready;
+    if (absl::Status status = ReceiveMessage(control_.get(), patience, &ready); !status.ok())
+      return Explain(status);
+    return ready.error().empty() ? absl::OkStatus() : absl::UnavailableError(ready.error());
+  }
+
   absl::Status Explain(const absl::Status& status) {
     const std::string trouble = Trouble();
     return trouble.empty() ? status : absl::UnavailableError(trouble);
@@ -168,6 +233,17 @@ class ProcessReceiver final : public Receiver {
   std::unique_ptr<ChildProcess> process_;
   Descriptor control_;
 };
+
+absl::Status Obey(const ReceiverCommand& command, Receiver& receiver, int control) {
+  if (command.kind() != ReceiverCommand::DRAIN) {
+    receiver.BeginMeasuredPart();
+    return absl::OkStatus();
+  }
+  const absl::Status drained = receiver.Drain(Duration(static_cast<int64_t>(command.deadline_ns())));
+  ReceiverReady ready;
+  ready.set_error(std::string(drained.message()));
+  return SendMessage(control, ready);
+}
 
 absl::Status ServeReceiver(int control) {
   ReceiverPlan message;
@@ -179,10 +255,10 @@ absl::Status ServeReceiver(int control) {
   if (!schedule.ok()) {
     ready.set_error(std::string(schedule.status().message()));
   } else if (backend = OpenBackend(message.plan().backend(), message.endpoint(), "loadgen-receiver",
-                                   RouterOptionsOf(message.plan()));
+                                   RouterOptionsOf(message.plan()), GuaranteeOf(message.plan()));
              !backend.ok()) {
     ready.set_error(std::string(backend.status().message()));
-  } else if (receiver = ReceiveHere(**backend, message.plan(), *schedule); !receiver.ok()) {
+  } else if (receiver = ReceiveHere(**backend, message.plan(), *schedule, message.run_id()); !receiver.ok()) {
     ready.set_error(std::string(receiver.status().message()));
   }
   if (absl::Status status = SendMessage(control, ready); !status.ok() || !ready.error().empty())
@@ -190,7 +266,7 @@ absl::Status ServeReceiver(int control) {
   for (ReceiverCommand command;;) {
     if (absl::Status status = ReceiveMessage(control, Duration::max(), &command); !status.ok()) return status;
     if (command.kind() == ReceiverCommand::FINISH) break;
-    (*receiver)->BeginMeasuredPart();
+    if (absl::Status status = Obey(command, **receiver, control); !status.ok()) return status;
   }
   absl::StatusOr<ReceiverReport> report = (*receiver)->Finish();
   ReceiverReport answer;
@@ -204,21 +280,18 @@ absl::Status ServeReceiver(int control) {
 
 }  // namespace
 
-RouterOptions RouterOptionsOf(const record::RunPlan& plan) {
-  RouterOptions options;
-  options.handler_threads = plan.handler_threads();
-  return options;
-}
-
 absl::StatusOr<std::unique_ptr<Receiver>> ReceiveHere(Backend& backend, const record::RunPlan& plan,
-                                                      const Schedule& schedule) {
-  auto receiver = std::make_unique<LocalReceiver>(backend, plan, schedule);
-  if (absl::Status status = receiver->Subscribe(); !status.ok()) return status;
+                                                      const Schedule& schedule, const std::string& run_id) {
+  auto behaviour = MakeBehaviour(backend.router(), plan);
+  if (!behaviour.ok()) return behaviour.status();
+  auto receiver = std::make_unique<LocalReceiver>(backend, plan, schedule, *std::move(behaviour));
+  if (absl::Status status = receiver->Subscribe(run_id); !status.ok()) return status;
   return receiver;
 }
 
 absl::StatusOr<std::unique_ptr<Receiver>> ReceiveInProcess(const record::RunPlan& plan,
-                                                           const std::string& endpoint) {
+                                                           const std::string& endpoint,
+                                                           const std::string& run_id) {
   std::array<int, 2> ends;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return absl::UnavailableError(absl::StrCat("cannot make a socket pair: ", std::strerror(errno)));
@@ -228,7 +301,7 @@ absl::StatusOr<std::unique_ptr<Receiver>> ReceiveInProcess(const record::RunPlan
   auto process = ChildProcess::Start({"/proc/self/exe", "receive"}, theirs.get());
   if (!process.ok()) return process.status();
   auto receiver = std::make_unique<ProcessReceiver>(*std::move(process), std::move(ours));
-  if (absl::Status status = receiver->Begin(plan, endpoint); !status.ok()) {
+  if (absl::Status status = receiver->Begin(plan, endpoint, run_id); !status.ok()) {
     return absl::UnavailableError(
         absl::StrCat("the receiving process cannot start: ", std::string(status.message())));
   }

@@ -23,6 +23,9 @@ class Receiver {
   virtual ~Receiver() = default;
   // The warm-up is over: bytes on the wire count from here. Does not block.
   virtual void BeginMeasuredPart() = 0;
+  // Waits until everything that the receiving side has published has its outcomes. DeadlineExceeded, or
+  // where the receiver is gone.
+  virtual absl::Status Drain(Duration deadline) = 0;
   // After the run is drained: ends the subscriptions and says what came. Errors where the receiver is gone.
   virtual absl::StatusOr<ReceiverReport> Finish() = 0;
   // The process that receives, where it is another one; 0 otherwise.
@@ -31,20 +34,19 @@ class Receiver {
   virtual std::string Trouble() { return ""; }
 };
 
-// Receives in this process, through `backend`, which must outlive the receiver. Subscribed on return.
+// Receives in this process, through `backend`, which must outlive the receiver. Subscribed on return, and the
+// plan's rules are in force. `run_id` makes the names of at-least-once subscriptions unique.
 absl::StatusOr<std::unique_ptr<Receiver>> ReceiveHere(Backend& backend, const record::RunPlan& plan,
-                                                      const Schedule& schedule);
+                                                      const Schedule& schedule, const std::string& run_id);
 
 // Starts this executable again as a receiving process with a connection of its own. Subscribed on return.
 absl::StatusOr<std::unique_ptr<Receiver>> ReceiveInProcess(const record::RunPlan& plan,
-                                                           const std::string& endpoint);
+                                                           const std::string& endpoint,
+                                                           const std::string& run_id);
 
 // That process's life: obeys the orchestrator at the other end of `control`, an inherited socket; ends when
 // it closes. Returns the exit code.
 int RunReceiverProcess(int control);
-
-// The router options that a plan asks for, on either side.
-RouterOptions RouterOptionsOf(const record::RunPlan& plan);
 
 }  // namespace routebench::loadgen
 

@@ -60,7 +60,8 @@ int Finish(const RunOptions& options, const absl::Status& status, const record::
 absl::Status RunOnStage(const RunOptions& options, const Input& input, Interrupt& interrupt, Streams& streams,
                         record::RunRecord& record, bool& started) {
   Stage stage;
-  if (absl::Status status = StartStage(options, record.plan(), input.schedule, stage); !status.ok())
+  if (absl::Status status = StartStage(options, record.plan(), input.schedule, record.run_id(), stage);
+      !status.ok())
     return status;
   started = true;
   ProgressLine progress(streams.err, options.quiet);

@@ -5,13 +5,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "loadgen/specs.h"
+
 namespace routebench::loadgen {
 namespace {
 
-absl::StatusOr<std::string> StartDaemon(const RunOptions& options, Stage& stage) {
+absl::StatusOr<std::string> StartDaemon(const RunOptions& options, const record::RunPlan& plan,
+                                        Stage& stage) {
   const auto eventd = FindEventd(options.eventd);
   if (!eventd.ok()) return eventd.status();
-  auto daemon = DaemonProcess::Start(*eventd);
+  const bool keeps_names = GuaranteeOf(plan) == Guarantee::kAtLeastOnce;
+  auto daemon = DaemonProcess::Start(*eventd, {.balancer = plan.balancer(), .keeps_names = keeps_names});
   if (!daemon.ok()) return daemon.status();
   stage.daemon = *std::move(daemon);
   return stage.daemon->endpoint();
@@ -19,24 +23,43 @@ absl::StatusOr<std::string> StartDaemon(const RunOptions& options, Stage& stage)
 
 absl::Status StartPublishing(const record::RunPlan& plan, const std::string& endpoint, Stage& stage) {
   RouterOptions options = RouterOptionsOf(plan);
+  const bool requests = plan.exchange() == "request";
   if (plan.outstanding() > 0) {
-    stage.outstanding = std::make_unique<OutstandingLimit>(plan.outstanding(), std::max(1.0, plan.fan_out()));
+    const double outcomes = requests ? 1 : std::max(1.0, plan.fan_out());
+    stage.outstanding = std::make_unique<OutstandingLimit>(plan.outstanding(), outcomes);
+  }
+  if (stage.outstanding != nullptr && !requests) {
     options.report_delivered = true;
     options.outcome_sink = [limit = stage.outstanding.get()](const OutcomeReport&) { limit->OnOutcome(); };
   }
-  auto backend = OpenBackend(plan.backend(), endpoint, "loadgen-publisher", std::move(options));
+  auto backend =
+      OpenBackend(plan.backend(), endpoint, "loadgen-publisher", std::move(options), GuaranteeOf(plan));
   if (backend.ok()) stage.publishing = *std::move(backend);
   return backend.status();
 }
 
+absl::Status StartAskers(const record::RunPlan& plan, size_t phases, Stage& stage) {
+  if (plan.exchange() != "request") return absl::OkStatus();
+  stage.timers = std::make_unique<dispatch::ThreadTimers>();
+  for (uint32_t i = 0; i < plan.publishers(); ++i) {
+    auto asker = Asker::Create(stage.publishing->router(), *stage.timers, plan, phases,
+                               stage.outstanding.get(), Clock::System());
+    if (!asker.ok()) return asker.status();
+    stage.askers.push_back(*std::move(asker));
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::unique_ptr<Receiver>> StartReceiver(const record::RunPlan& plan, const Schedule& schedule,
-                                                        const std::string& endpoint, Stage& stage) {
-  if (!NeedsDaemon(plan.backend())) return ReceiveHere(*stage.publishing, plan, schedule);
-  if (!plan.same_process()) return ReceiveInProcess(plan, endpoint);
-  auto receiving = OpenBackend(plan.backend(), endpoint, "loadgen-receiver", RouterOptionsOf(plan));
+                                                        const std::string& endpoint,
+                                                        const std::string& run_id, Stage& stage) {
+  if (!NeedsDaemon(plan.backend())) return ReceiveHere(*stage.publishing, plan, schedule, run_id);
+  if (!plan.same_process()) return ReceiveInProcess(plan, endpoint, run_id);
+  auto receiving =
+      OpenBackend(plan.backend(), endpoint, "loadgen-receiver", RouterOptionsOf(plan), GuaranteeOf(plan));
   if (!receiving.ok()) return receiving.status();
   stage.receiving = *std::move(receiving);
-  return ReceiveHere(*stage.receiving, plan, schedule);
+  return ReceiveHere(*stage.receiving, plan, schedule, run_id);
 }
 
 }  // namespace
@@ -48,18 +71,19 @@ std::string Stage::Trouble() {
 }
 
 absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, const Schedule& schedule,
-                        Stage& stage) {
+                        const std::string& run_id, Stage& stage) {
   std::string endpoint = options.endpoint;
   if (NeedsDaemon(plan.backend()) && endpoint.empty()) {
-    auto started = StartDaemon(options, stage);
+    auto started = StartDaemon(options, plan, stage);
     if (!started.ok()) return started.status();
     endpoint = *std::move(started);
   }
   if (absl::Status status = StartPublishing(plan, endpoint, stage); !status.ok()) return status;
-  auto receiver = StartReceiver(plan, schedule, endpoint, stage);
+  if (absl::Status status = StartAskers(plan, schedule.phases.size(), stage); !status.ok()) return status;
+  auto receiver = StartReceiver(plan, schedule, endpoint, run_id, stage);
   if (!receiver.ok()) return receiver.status();
   stage.receiver = *std::move(receiver);
-  if (stage.daemon != nullptr) stage.daemon->RemoveFiles();
+  if (stage.daemon != nullptr && GuaranteeOf(plan) == Guarantee::kAtMostOnce) stage.daemon->RemoveFiles();
   return absl::OkStatus();
 }
 

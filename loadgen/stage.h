@@ -5,9 +5,12 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "analysis/record/run_record.h"
+#include "events/dispatch/thread_timers.h"
+#include "loadgen/asker.h"
 #include "loadgen/backend_factory.h"
 #include "loadgen/daemon_process.h"
 #include "loadgen/options.h"
@@ -24,7 +27,9 @@ struct Stage {
   std::unique_ptr<Backend> publishing;
   std::unique_ptr<Backend> receiving;  // null: the publishing one, or another process
   std::unique_ptr<Receiver> receiver;
-  std::unique_ptr<OutstandingLimit> outstanding;  // null: open loop
+  std::unique_ptr<OutstandingLimit> outstanding;   // null: open loop
+  std::unique_ptr<dispatch::ThreadTimers> timers;  // of the askers
+  std::vector<std::unique_ptr<Asker>> askers;      // one for each publisher; none where events go one way
 
   // What ended of it that should not have, or empty.
   std::string Trouble();
@@ -33,7 +38,7 @@ struct Stage {
 // Starts what the plan needs into an empty stage. Unavailable, NotFound or InvalidArgument with a sentence;
 // what was started until then is in the stage.
 absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, const Schedule& schedule,
-                        Stage& stage);
+                        const std::string& run_id, Stage& stage);
 
 // One moment of all processes of a stage, and of the machine around them.
 struct Snapshot {

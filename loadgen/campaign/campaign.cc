@@ -106,10 +106,12 @@ class Campaign {
     return flags;
   }
 
-  // What a cell amounts to, in the words of the executable that will run it, for both arms: wrong flags are
-  // found before anything runs.
+  // What a cell amounts to, in the words of the executable that will run it, for both arms and the floor: wrong
+  // flags are found before anything runs.
   int AskForPlan(Cell& cell) {
-    for (const std::string& backend : {options_.a, options_.b}) {
+    std::vector<std::string> backends = {options_.a, options_.b};
+    if (options_.floor) backends.push_back("null");
+    for (const std::string& backend : backends) {
       if (const int code = AskForPlan(backend, cell); code != kExitOk) return code;
     }
     return kExitOk;

@@ -41,6 +41,7 @@ constexpr std::array<Unit, 6> kDurations = {
     {{"ns", 1}, {"us", 1e3}, {"ms", 1e6}, {"s", 1e9}, {"m", 60e9}, {"h", 3600e9}}};
 constexpr std::array<Unit, 3> kSizes = {{{"B", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}}};
 constexpr std::array<Unit, 1> kSpeeds = {{{"x", 1}}};
+constexpr std::array<Unit, 1> kShares = {{{"%", 0.01}}};
 
 std::string Short(double value, const char* unit) {
   if (value >= 100 || value == std::floor(value)) return absl::StrFormat("%.0f%s", value, unit);
@@ -99,6 +100,12 @@ Mix DefaultMix() {
                                                 {Category::kService, 10},    {Category::kSystem, 5}};
   for (const auto& [category, percent] : shares) mix[static_cast<size_t>(category)] = percent;
   return mix;
+}
+
+absl::StatusOr<double> ParseShare(std::string_view text) {
+  double share = 0;
+  if (!ParseWithUnit(text, kShares, &share) || share > 1) return Wrong(text, "a share", "1%, 0.5% or 100%");
+  return share;
 }
 
 absl::StatusOr<Mix> ParseMix(std::string_view text) {

@@ -33,6 +33,9 @@ absl::StatusOr<SizeRange> ParseSizeRange(std::string_view text);
 // Above 0: "10x", "0.5x".
 absl::StatusOr<double> ParseSpeed(std::string_view text);
 
+// 0 to 1: "1%", "0.5%", up to "100%".
+absl::StatusOr<double> ParseShare(std::string_view text);
+
 // Percent of the events by category; sums to 100.
 using Mix = std::array<double, kCategoryCount>;
 // "filesystem=60,database=40"; categories that are not named get nothing.

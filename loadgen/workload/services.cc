@@ -1,5 +1,6 @@
 #include "loadgen/workload/services.h"
 
+#include <algorithm>
 #include <array>
 #include <vector>
 
@@ -8,10 +9,10 @@
 namespace routebench::loadgen {
 namespace {
 
-constexpr std::array<Level, 4> kLevels = {{{"light", 100, 3, 512, 100},
-                                           {"medium", 1'000, 10, 1024, 1'000},
-                                           {"heavy", 10'000, 50, 4096, 2'500},
-                                           {"stress", 100'000, 100, 8192, 10'000}}};
+constexpr std::array<Level, 4> kLevels = {{{"light", 100, 3, 512, 100, 2},
+                                           {"medium", 1'000, 10, 1024, 1'000, 5},
+                                           {"heavy", 10'000, 50, 4096, 2'500, 20},
+                                           {"stress", 100'000, 100, 8192, 10'000, 50}}};
 
 }  // namespace
 
@@ -44,12 +45,32 @@ KindSet KindsOf(const record::ServicePlan& service) {
   return kinds;
 }
 
+double WeightOf(const record::RunPlan& plan, size_t service) {
+  return plan.weights().empty() ? 1 : plan.weights(static_cast<int>(service) % plan.weights_size());
+}
+
+std::vector<std::string> TakersOf(const record::RunPlan& plan, Category category) {
+  std::vector<std::string> takers;
+  for (const record::ServicePlan& service : plan.services()) {
+    for (const std::string& name : service.categories()) {
+      if (name != Name(category)) continue;
+      takers.push_back(service.id());
+      break;
+    }
+  }
+  return takers;
+}
+
 std::array<uint32_t, kKindCount> ReceiversByKind(const record::RunPlan& plan) {
   std::array<uint32_t, kKindCount> receivers{};
   for (const record::ServicePlan& service : plan.services()) {
     const KindSet kinds = KindsOf(service);
     for (size_t k = 0; k < kKindCount; ++k) receivers[k] += kinds.Contains(static_cast<EventKind>(k)) ? 1 : 0;
   }
+  const uint32_t most = plan.addressing() == "to-group"     ? 1
+                        : plan.addressing() == "to-targets" ? plan.targets()
+                                                            : UINT32_MAX;
+  for (uint32_t& count : receivers) count = std::min(count, most);
   return receivers;
 }
 

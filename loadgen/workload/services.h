@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "analysis/record/run_record.h"
 #include "events/kind.h"
@@ -21,6 +22,7 @@ struct Level {
   uint32_t services;
   uint64_t payload_bytes;
   double rate_per_s;
+  uint32_t rules;
 };
 // light, medium, heavy, stress.
 std::optional<Level> FindLevel(std::string_view name);
@@ -32,7 +34,14 @@ void PlanServices(uint32_t count, record::RunPlan& plan);
 // Kinds a planned service subscribes to.
 KindSet KindsOf(const record::ServicePlan& service);
 
-// Deliveries that an event of each kind amounts to: the services that want it.
+// Of the i-th service.
+double WeightOf(const record::RunPlan& plan, size_t service);
+
+// The ids of those that take a category, in the plan's order.
+std::vector<std::string> TakersOf(const record::RunPlan& plan, Category category);
+
+// Deliveries that an event of each kind amounts to: the services that want it; to-targets at most as many as
+// it names, to-group at most one.
 using ReceiverCounts = std::array<uint32_t, kKindCount>;
 ReceiverCounts ReceiversByKind(const record::RunPlan& plan);
 

@@ -33,15 +33,30 @@ class AccountingTest : public ::testing::Test {
     response.ToData(cell.mutable_response());
     response.ToData(cell.mutable_service());
     report_.set_delivered(count);
+    report_.set_handed(count);
+  }
+  // Of the 20 deliveries 3 failed three times and 2 were refused.
+  void SetFailures() {
+    SetDelivered(15);
+    report_.set_handed(15 + 3 * 3 + 2);
+    report_.set_retries(6);
+    report_.set_dead_lettered(3);
+    report_.set_rejected(2);
+    statistics_.books.of(Outcome::kDelivered) = 15;
+    statistics_.books.of(Outcome::kDeadLettered) = 3;
+    statistics_.books.of(Outcome::kRejected) = 2;
   }
   record::RunRecord Accounted() const {
     record::RunRecord record;
-    Account(schedule_, offers_, report_, statistics_, record);
+    *record.mutable_plan() = plan_;
+    Account(schedule_, offers_, answers_, report_, statistics_, record);
     return record;
   }
 
+  record::RunPlan plan_;
   Schedule schedule_;
   OfferResults offers_{2};
+  std::optional<AnswerResults> answers_;
   ReceiverReport report_;
   RouterStatistics statistics_;
 };
@@ -122,9 +137,108 @@ TEST_F(AccountingTest, EventsThatNobodyReceivesAreRoutedOnceEach) {
   EXPECT_TRUE(Accounted().books().balanced()) << Accounted().books().imbalance();
 }
 
+TEST_F(AccountingTest, FailedDeliveriesBalanceWithWhatTheProbesAnswered) {
+  SetFailures();
+  const record::BooksRecord books = Accounted().books();
+  EXPECT_TRUE(books.balanced()) << books.imbalance();
+  EXPECT_EQ(books.probe_handed(), 26u);
+  EXPECT_EQ(books.probe_retries(), 6u);
+  EXPECT_EQ(books.probe_dead_lettered(), 3u);
+  EXPECT_EQ(books.probe_rejected(), 2u);
+}
+
+TEST_F(AccountingTest, ADeadLetterThatNoProbeFailedIsFound) {
+  SetFailures();
+  report_.set_dead_lettered(2);
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("3 dead letters, the probes 2"));
+}
+
+TEST_F(AccountingTest, ARefusalThatTheRouterForgotIsFound) {
+  SetFailures();
+  report_.set_rejected(3);
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("2 rejected, the probes 3"));
+}
+
+// It failed once, was to be tried again and expired instead.
+TEST_F(AccountingTest, AFailedEventMayEndBeforeItsNextAttempt) {
+  SetDelivered(19);
+  report_.set_unfinished(1);
+  statistics_.books.of(Outcome::kDelivered) = 19;
+  statistics_.books.of(Outcome::kExpired) = 1;
+  EXPECT_TRUE(Accounted().books().balanced()) << Accounted().books().imbalance();
+  report_.set_unfinished(2);
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("neither tried again"));
+}
+
+// The router's timer was faster than three handlers by its own clock, by the probes' clock than two.
+TEST_F(AccountingTest, WithADeliveryTimeoutTheAnswersAreBounds) {
+  plan_.mutable_subscription()->set_delivery_timeout_ns(1'000'000);
+  SetDelivered(18);
+  report_.set_late(2);
+  report_.set_handed(20);
+  statistics_.books.of(Outcome::kDelivered) = 17;
+  statistics_.books.of(Outcome::kTimedOut) = 3;
+  EXPECT_TRUE(Accounted().books().balanced()) << Accounted().books().imbalance();
+  report_.set_handed(19);
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("handed 19 events, the router counts 20"));
+  report_.set_handed(21);
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("handed 21 events"));
+}
+
+TEST_F(AccountingTest, WithADeliveryTimeoutNothingIsDeliveredWithoutAProbe) {
+  plan_.mutable_subscription()->set_delivery_timeout_ns(1'000'000);
+  SetDelivered(18);
+  report_.set_late(1);
+  report_.set_handed(20);
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("20 delivered, the probes 18 and 1 late"));
+}
+
+class RequestAccountingTest : public AccountingTest {
+ protected:
+  // Ten requests to two receivers each: 20 responses, of which 10 came first.
+  RequestAccountingTest() {
+    report_.set_responses(20);
+    statistics_.books.routed = statistics_.books.of(Outcome::kDelivered) = 40;
+    AnswerCell& cell = answers_.emplace(2).cells.At(1, Category::kFilesystem);
+    cell.answered = 9;
+    cell.timeouts = 1;
+    for (int i = 0; i < 9; ++i) cell.round_trip.Record(5'000);
+    answers_->received = 20;
+  }
+};
+
+TEST_F(RequestAccountingTest, ResponsesAreDeliveriesToTheRequesters) {
+  const record::RunRecord record = Accounted();
+  EXPECT_TRUE(record.books().balanced()) << record.books().imbalance();
+  EXPECT_EQ(record.books().responses(), 20u);
+  EXPECT_EQ(record.books().responses_received(), 20u);
+  EXPECT_EQ(record.cells(0).answered(), 9u);
+  EXPECT_EQ(record.cells(0).request_timeouts(), 1u);
+  EXPECT_EQ(record::Histogram::FromData(record.cells(0).round_trip())->max(), 5'000);
+}
+
+TEST_F(RequestAccountingTest, AResponseThatTheRouterNeverSawIsFound) {
+  report_.set_responses(21);
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("with 21 responses; the router routed 40"));
+}
+
+TEST_F(RequestAccountingTest, AResponseThatNoRequesterGotIsFound) {
+  answers_->received = 19;
+  EXPECT_THAT(Accounted().books().imbalance(), HasSubstr("40 delivered, the probes 39"));
+}
+
+TEST_F(AccountingTest, BreakersAreCountedOfThePlannedServices) {
+  plan_.add_services()->set_id("service-1");
+  plan_.add_services()->set_id("service-2");
+  statistics_.services = {{.id = "service-1", .breaker_openings = 2},
+                          {.id = "somebody else", .breaker_openings = 9},
+                          {.id = "service-2", .breaker_openings = 1}};
+  EXPECT_EQ(Accounted().books().breaker_openings(), 3u);
+}
+
 TEST_F(AccountingTest, WithoutTheRoutersCountsNothingBalances) {
   record::RunRecord record;
-  Account(schedule_, offers_, report_, std::nullopt, record);
+  Account(schedule_, offers_, answers_, report_, std::nullopt, record);
   EXPECT_FALSE(record.books().balanced());
   EXPECT_FALSE(record.books().imbalance().empty());
 }

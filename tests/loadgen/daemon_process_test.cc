@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "gmock/gmock.h"
@@ -52,6 +53,23 @@ TEST_F(DaemonProcessTest, StartsWhenItIsReadyAndLeavesNothing) {
     EXPECT_TRUE(NothingLeft());
     EXPECT_EQ(daemon->Trouble(), "");
   }
+  EXPECT_TRUE(NothingLeft());
+}
+
+TEST_F(DaemonProcessTest, IsToldHowToBalanceAndWhereToKeepNames) {
+  const std::string script =
+      Script("echo \"$@\" > " + (directory_ / "arguments") + "; echo >&3; exec sleep 1000");
+  const auto arguments = [&](const DaemonSettings& settings) {
+    const auto daemon = DaemonProcess::Start(script, settings).value();
+    std::ifstream file(directory_ / "arguments");
+    std::string line;
+    std::getline(file, line);
+    return line;
+  };
+  EXPECT_THAT(arguments({}),
+              ::testing::Not(::testing::AnyOf(HasSubstr("--balancing"), HasSubstr("--state"))));
+  EXPECT_THAT(arguments({.balancer = "least-connections"}), HasSubstr("--balancing least-connections"));
+  EXPECT_THAT(arguments({.keeps_names = true}), HasSubstr("--state " + temporary()));
   EXPECT_TRUE(NothingLeft());
 }
 

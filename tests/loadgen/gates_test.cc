@@ -150,7 +150,7 @@ TEST_F(GatesTest, AccountingFailsForEachReason) {
   EXPECT_EQ(Failures()["accounting"], "something is missing");
   record_.mutable_books()->clear_imbalance();
   record_.mutable_books()->set_probe_duplicates(2);
-  EXPECT_THAT(Failures()["accounting"], HasSubstr("2 events were delivered twice"));
+  EXPECT_THAT(Failures()["accounting"], HasSubstr("2 events were handed once more"));
   record_.mutable_books()->clear_probe_duplicates();
   record_.mutable_books()->set_probe_out_of_order(3);
   EXPECT_THAT(Failures()["accounting"], HasSubstr("3 events came out of order"));

@@ -131,16 +131,18 @@ TEST(OptionsTest, LevelsSetEventsServicesAndPayload) {
     double events;
     int services;
     uint64_t payload;
-  } levels[] = {{"light", 100, 3, 512},
-                {"medium", 1'000, 10, 1'024},
-                {"heavy", 10'000, 50, 4'096},
-                {"stress", 100'000, 100, 8'192}};
+    uint32_t rules;
+  } levels[] = {{"light", 100, 3, 512, 2},
+                {"medium", 1'000, 10, 1'024, 5},
+                {"heavy", 10'000, 50, 4'096, 20},
+                {"stress", 100'000, 100, 8'192, 50}};
   for (const auto& it : levels) {
     const record::RunPlan plan = PlanOf({"--level", it.level}).value();
     EXPECT_NEAR(plan.rate_per_s() * static_cast<double>(plan.duration_ns()) / 1e9, it.events, 0.5)
         << it.level;
     EXPECT_EQ(plan.services_size(), it.services) << it.level;
     EXPECT_EQ(plan.payload_max_bytes(), it.payload) << it.level;
+    EXPECT_EQ(plan.rules(), it.rules) << it.level;
   }
 }
 
@@ -152,6 +154,89 @@ TEST(OptionsTest, FlagsOverrideTheLevel) {
   EXPECT_EQ(plan.payload_min_bytes(), 600u);
   EXPECT_EQ(plan.rate_per_s(), 1'000);
   EXPECT_EQ(plan.duration_ns(), 2'000'000'000u);
+}
+
+TEST(OptionsTest, RulesAreOfTheLevelTheFlagOrNone) {
+  EXPECT_EQ(PlanOf({})->rules(), 0u);
+  EXPECT_EQ(PlanOf({"--rules", "7"})->rules(), 7u);
+  EXPECT_EQ(PlanOf({"--rules", "7", "--level", "heavy"})->rules(), 7u);
+  EXPECT_EQ(PlanOf({"--level", "heavy", "--addressing", "to-targets"})->rules(), 0u);
+}
+
+TEST(OptionsTest, PlainEventsGoToAllOneWayAtMostOnce) {
+  const record::RunPlan plan = PlanOf({}).value();
+  EXPECT_EQ(plan.addressing(), "to-all");
+  EXPECT_EQ(plan.delivery(), "at-most-once");
+  EXPECT_EQ(plan.exchange(), "one-way");
+  EXPECT_EQ(plan.balancer(), "");
+  EXPECT_EQ(plan.targets(), 0u);
+  EXPECT_EQ(plan.max_concurrent(), 0u);
+  EXPECT_EQ(plan.subscription().concurrency(), 1u);
+  EXPECT_EQ(plan.subscription().attempts(), 0u);
+}
+
+TEST(OptionsTest, ReceivingFlagsHaveTheirPlaceInThePlan) {
+  const record::RunPlan plan = PlanOf({"--addressing",
+                                       "to-group",
+                                       "--balancer",
+                                       "weighted-random",
+                                       "--weights",
+                                       "1,2,4.5",
+                                       "--concurrency",
+                                       "3",
+                                       "--delivery",
+                                       "at-least-once",
+                                       "--exchange",
+                                       "request",
+                                       "--request-timeout",
+                                       "250ms",
+                                       "--handler-time",
+                                       "20us",
+                                       "--handler-work",
+                                       "sleep",
+                                       "--handler-failures",
+                                       "1%",
+                                       "--retry",
+                                       "4",
+                                       "--retry-backoff",
+                                       "3ms",
+                                       "--breaker",
+                                       "strict",
+                                       "--delivery-timeout",
+                                       "50ms",
+                                       "--expire-after",
+                                       "100ms"})
+                                   .value();
+  EXPECT_EQ(plan.addressing(), "to-group");
+  EXPECT_EQ(plan.balancer(), "weighted-random");
+  EXPECT_THAT(plan.weights(), ::testing::ElementsAre(1, 2, 4.5));
+  EXPECT_EQ(plan.max_concurrent(), 3u);
+  EXPECT_EQ(plan.subscription().concurrency(), 3u);
+  EXPECT_EQ(plan.delivery(), "at-least-once");
+  EXPECT_EQ(plan.exchange(), "request");
+  EXPECT_EQ(plan.request_timeout_ns(), 250'000'000u);
+  EXPECT_EQ(plan.handler().time_ns(), 20'000u);
+  EXPECT_EQ(plan.handler().work(), "sleep");
+  EXPECT_DOUBLE_EQ(plan.handler().failures(), 0.01);
+  EXPECT_EQ(plan.subscription().attempts(), 4u);
+  EXPECT_EQ(plan.subscription().retry_backoff_ns(), 3'000'000u);
+  EXPECT_EQ(plan.breaker(), "strict");
+  EXPECT_EQ(plan.subscription().delivery_timeout_ns(), 50'000'000u);
+  EXPECT_EQ(plan.expire_after_ns(), 100'000'000u);
+}
+
+TEST(OptionsTest, ReceivingFlagsHaveDefaultsWhereTheyBelong) {
+  EXPECT_EQ(PlanOf({"--addressing", "to-targets"})->targets(), 1u);
+  EXPECT_EQ(PlanOf({"--addressing", "to-targets", "--targets", "3"})->targets(), 3u);
+  EXPECT_EQ(PlanOf({"--addressing", "to-group"})->balancer(), "round-robin");
+  EXPECT_EQ(PlanOf({"--handler-time", "1us"})->handler().work(), "busy");
+  EXPECT_EQ(PlanOf({"--retry", "2"})->subscription().retry_backoff_ns(), 1'000'000u);
+  EXPECT_EQ(PlanOf({"--exchange", "request"})->request_timeout_ns(), 1'000'000'000u);
+}
+
+TEST(OptionsTest, ARunningDaemonBalancesAsItDoes) {
+  EXPECT_EQ(PlanOf({"--backend", "daemon", "--endpoint", "/run/e", "--addressing", "to-group"})->balancer(),
+            "");
 }
 
 TEST(OptionsTest, OutstandingMakesALabelledClosedLoop) {
@@ -230,6 +315,41 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"--replay", "t.jsonl", "--rate", "1k/s"}, "--rate", "--speed"},
         Wrong{{"--replay", "t.jsonl", "--outstanding", "4"}, "--outstanding", "--replay"},
         Wrong{{"--backend", "null", "--outstanding", "4"}, "--outstanding", "delivers"},
+        Wrong{{"--addressing", "to-some"}, "--addressing", "to-group"},
+        Wrong{{"--targets", "2"}, "--targets", "to-targets"},
+        Wrong{{"--addressing", "to-targets", "--targets", "0"}, "--targets", "1 to"},
+        Wrong{{"--balancer", "round-robin"}, "--balancer", "to-group"},
+        Wrong{{"--addressing", "to-group", "--balancer", "fair"}, "--balancer", "least-connections"},
+        Wrong{{"--backend", "daemon", "--endpoint", "/a", "--addressing", "to-group", "--balancer",
+               "round-robin"},
+              "--balancer",
+              "--endpoint"},
+        Wrong{{"--weights", "1,2"}, "--weights", "weighted-random"},
+        Wrong{{"--addressing", "to-group", "--weights", "1,2"}, "--weights", "weighted-random"},
+        Wrong{{"--addressing", "to-group", "--balancer", "weighted-random", "--weights", "1,-2"},
+              "--weights",
+              "above 0"},
+        Wrong{{"--addressing", "to-group", "--balancer", "weighted-random", "--weights", "1,,2"},
+              "--weights",
+              "above 0"},
+        Wrong{{"--concurrency", "0"}, "--concurrency", "1 to"},
+        Wrong{{"--rules", "5", "--addressing", "to-targets"}, "--rules", "to-targets"},
+        Wrong{{"--rules", "1000000"}, "--rules", "at most"},
+        Wrong{{"--delivery", "exactly-once"}, "--delivery", "at-least-once"},
+        Wrong{{"--exchange", "chat"}, "--exchange", "request"},
+        Wrong{{"--exchange", "request", "--backend", "null"}, "--exchange", "delivers"},
+        Wrong{{"--request-timeout", "1s"}, "--request-timeout", "--exchange request"},
+        Wrong{{"--exchange", "request", "--request-timeout", "0s"}, "--request-timeout", "above 0"},
+        Wrong{{"--handler-work", "busy"}, "--handler-work", "--handler-time"},
+        Wrong{{"--handler-time", "1us", "--handler-work", "nap"}, "--handler-work", "sleep"},
+        Wrong{{"--handler-time", "20"}, "--handler-time", "200us"},
+        Wrong{{"--handler-failures", "0.01"}, "--handler-failures", "1%"},
+        Wrong{{"--handler-failures", "101%"}, "--handler-failures", "100%"},
+        Wrong{{"--retry", "1"}, "--retry", "2 to 255"}, Wrong{{"--retry", "256"}, "--retry", "2 to 255"},
+        Wrong{{"--retry-backoff", "1ms"}, "--retry-backoff", "--retry"},
+        Wrong{{"--breaker", "loose"}, "--breaker", "lenient"},
+        Wrong{{"--delivery-timeout", "0s"}, "--delivery-timeout", "above 0"},
+        Wrong{{"--expire-after", "0s"}, "--expire-after", "above 0"},
         Wrong{{"--pattern", "burst", "--burst-factor", "0"}, "--burst-factor", ""},
         Wrong{{"--pattern", "ramp", "--ramp-from", "-1"}, "--ramp-from", ""},
         Wrong{{"--pattern", "spike", "--spike-at", "10s", "--duration", "1s"}, "--spike-at", ""}));

@@ -48,6 +48,37 @@ TEST_F(PrintPlanTest, SaysWhatTheFlagsAmountTo) {
   EXPECT_THAT(text, HasSubstr("takes database"));
 }
 
+TEST_F(PrintPlanTest, SaysWhoReceivesAndWhatHandlersDo) {
+  RunOptions options;
+  EXPECT_THAT(Print(options, false),
+              HasSubstr("addressing  to-all, 0 rules\ndelivery    at-most-once, one-way\n"
+                        "handlers    0 % fail\n"));
+  options.addressing = "to-group";
+  options.balancer = "weighted-random";
+  options.weights = "1,2";
+  options.rules = 7;
+  options.delivery = "at-least-once";
+  options.exchange = "request";
+  options.handler_time = "20us";
+  options.handler_failures = "1%";
+  options.retry = 3;
+  options.delivery_timeout = "50ms";
+  options.breaker = "strict";
+  options.concurrency = 2;
+  options.expire_after = "100ms";
+  const std::string text = Print(options, false);
+  EXPECT_THAT(text, HasSubstr("addressing  to-group, weighted-random, weights 1,2, 7 rules\n"));
+  EXPECT_THAT(text, HasSubstr("delivery    at-least-once, requests, 1 s for an answer\n"));
+  EXPECT_THAT(text,
+              HasSubstr("handlers    1 % fail, busy for 20 us, 3 attempts, the second after 1 ms, timeout "
+                        "50 ms, 2 at once, breakers strict, events expire after 100 ms\n"));
+  const auto json = nlohmann::json::parse(Print(options, true));
+  EXPECT_EQ(json["addressing"], "to-group");
+  EXPECT_EQ(json["weights"], "1,2");
+  EXPECT_EQ(json["handler_failures_share"], 0.01);
+  EXPECT_EQ(json["fan_out"], 1.0) << "one of each group";
+}
+
 TEST_F(PrintPlanTest, CutsALongListOfServices) {
   RunOptions options;
   options.services = 40;

@@ -1,6 +1,8 @@
 #include "loadgen/probe.h"
 
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include "events/payloads/sample.h"
 #include "gtest/gtest.h"
@@ -157,6 +159,154 @@ TEST_F(ProbeTest, WhatIsNotOfTheScheduleIsForeign) {
   EXPECT_EQ(results.foreign, 4u);
   EXPECT_EQ(results.delivered, 0u);
   EXPECT_EQ(CellOf(results, 1).delivered, 0u);
+}
+
+class FailingProbeTest : public ProbeTest {
+ protected:
+  // Everything fails, three times.
+  static Behaviour Failing() {
+    Behaviour behaviour;
+    behaviour.failures = 1;
+    behaviour.attempts = 3;
+    return behaviour;
+  }
+  Event Attempt(uint64_t sequence, uint8_t attempt) const {
+    Event event = EventOf(1, sequence);
+    event.header.attempt = attempt;
+    return event;
+  }
+};
+
+TEST_F(FailingProbeTest, AFailureIsRefusedWhereNothingIsTriedAgain) {
+  Behaviour behaviour = Failing();
+  behaviour.attempts = 0;
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, behaviour);
+  const Handler handler = probes.MakeHandler();
+  EXPECT_EQ(Hand(handler, Attempt(3, 1)), Verdict::kReject);
+  const ArrivalResults results = probes.Results();
+  EXPECT_EQ(results.rejected, 1u);
+  EXPECT_EQ(results.handed, 1u);
+  EXPECT_EQ(results.delivered, 0u);
+  EXPECT_EQ(CellOf(results, 1).response.count(), 0u);
+}
+
+TEST_F(FailingProbeTest, AttemptsThatAreAskedForAreNoDuplicates) {
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, Failing());
+  const Handler handler = probes.MakeHandler();
+  for (uint8_t attempt : {1, 2, 3}) EXPECT_EQ(Hand(handler, Attempt(3, attempt)), Verdict::kRetry);
+  const ArrivalResults results = probes.Results();
+  EXPECT_EQ(results.handed, 3u);
+  EXPECT_EQ(results.retries, 2u);
+  EXPECT_EQ(results.dead_lettered, 1u);
+  EXPECT_EQ(results.duplicates, 0u);
+  EXPECT_EQ(results.unfinished, 0u);
+}
+
+TEST_F(FailingProbeTest, LaterEventsMayOvertakeAnAttempt) {
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, Failing());
+  const Handler handler = probes.MakeHandler();
+  for (uint64_t sequence : {3, 4, 5}) Hand(handler, Attempt(sequence, 1));
+  for (uint64_t sequence : {5, 3, 4}) Hand(handler, Attempt(sequence, 2));
+  EXPECT_EQ(probes.Results().out_of_order, 0u);
+  EXPECT_EQ(probes.Results().duplicates, 0u);
+  EXPECT_EQ(probes.Results().unfinished, 3u) << "the third attempts have not come";
+}
+
+TEST_F(FailingProbeTest, AnAttemptThatNothingAskedForIsADuplicate) {
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, Failing());
+  const Handler handler = probes.MakeHandler();
+  Hand(handler, Attempt(3, 1));
+  Hand(handler, Attempt(3, 2));
+  Hand(handler, Attempt(3, 2));
+  EXPECT_EQ(probes.Results().duplicates, 1u);
+  Hand(handler, Attempt(4, 2));
+  EXPECT_EQ(probes.Results().duplicates, 2u) << "there was no first one";
+}
+
+TEST_F(FailingProbeTest, AnAcknowledgedEventMustNotComeAgain) {
+  Behaviour behaviour = Failing();
+  behaviour.failures = 0;
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, behaviour);
+  const Handler handler = probes.MakeHandler();
+  Hand(handler, Attempt(3, 1));
+  Hand(handler, Attempt(3, 2));
+  EXPECT_EQ(probes.Results().duplicates, 1u);
+}
+
+// Handlers that run at once have no order, and no event twice however far apart.
+TEST_F(FailingProbeTest, WithConcurrencyOnlyDuplicatesCount) {
+  Behaviour behaviour;
+  behaviour.concurrency = 2;
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, behaviour);
+  const Handler handler = probes.MakeHandler();
+  for (uint64_t sequence : {5, 3, 4, 10, 3}) Hand(handler, Attempt(sequence, 1));
+  EXPECT_EQ(probes.Results().out_of_order, 0u);
+  EXPECT_EQ(probes.Results().duplicates, 1u);
+}
+
+// Takes as long as the handler is told to take.
+class AdvancingClock final : public Clock {
+ public:
+  explicit AdvancingClock(routebench::testing::FakeTime& time, Duration step) : time_(time), step_(step) {}
+  TimePoint Now() const override {
+    time_.Advance(step_);
+    return time_.Now();
+  }
+
+ private:
+  routebench::testing::FakeTime& time_;
+  const Duration step_;
+};
+
+TEST_F(FailingProbeTest, WhatIsLateIsNotDeliveredAndMayComeAgain) {
+  const AdvancingClock clock(time_, microseconds(10));
+  Behaviour behaviour;
+  behaviour.time = microseconds(500);
+  behaviour.delivery_timeout = microseconds(400);
+  behaviour.attempts = 3;
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, clock, behaviour);
+  const Handler handler = probes.MakeHandler();
+  EXPECT_EQ(Hand(handler, Attempt(3, 1)), Verdict::kAck);
+  EXPECT_EQ(Hand(handler, Attempt(3, 2)), Verdict::kAck);
+  const ArrivalResults results = probes.Results();
+  EXPECT_EQ(results.late, 2u);
+  EXPECT_EQ(results.delivered, 0u);
+  EXPECT_EQ(results.retries, 1u);
+  EXPECT_EQ(results.duplicates, 0u);
+}
+
+TEST_F(FailingProbeTest, TheHandlersTimeIsNotInTheResponse) {
+  const AdvancingClock clock(time_, microseconds(1));
+  Behaviour behaviour;
+  behaviour.time = microseconds(900);
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, clock, behaviour);
+  const TimePoint before = time_.Now();
+  Hand(probes.MakeHandler(), EventOf(1, 3, microseconds(50), microseconds(20)));
+  EXPECT_GE(time_.Now() - before, microseconds(900));
+  EXPECT_EQ(CellOf(probes.Results(), 1).response.max(), 51'000);
+}
+
+TEST_F(FailingProbeTest, AnswersARequestOnceWithTheLastAttempt) {
+  std::vector<std::pair<uint8_t, bool>> answers;
+  Behaviour behaviour = Failing();
+  behaviour.respond = [&](const Event& request, bool failed) {
+    answers.emplace_back(request.header.attempt, failed);
+    return true;
+  };
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, behaviour);
+  const Handler handler = probes.MakeHandler();
+  for (uint8_t attempt : {1, 2, 3}) Hand(handler, Attempt(3, attempt));
+  EXPECT_EQ(answers, (std::vector<std::pair<uint8_t, bool>>{{3, true}}));
+  EXPECT_EQ(probes.Results().responses, 1u);
+}
+
+TEST_F(FailingProbeTest, ARequestThatCannotBeAnsweredIsRefused) {
+  Behaviour behaviour;
+  behaviour.respond = [](const Event&, bool) { return false; };
+  Probes probes(schedule_, 2, QueueOrder::kFifo, 1, time_, behaviour);
+  EXPECT_EQ(Hand(probes.MakeHandler(), EventOf(1, 3)), Verdict::kReject);
+  EXPECT_EQ(probes.Results().rejected, 1u);
+  EXPECT_EQ(probes.Results().responses, 0u);
 }
 
 TEST_F(ProbeTest, MergesWhatSeveralThreadsRecorded) {

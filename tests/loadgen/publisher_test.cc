@@ -201,6 +201,25 @@ TEST_F(PublisherTest, EventsThatNobodyReceivesAreExpectedToBeUnrouted) {
   EXPECT_EQ(Measured(publisher.results()).expected, 0u);
 }
 
+TEST_F(PublisherTest, EventsCarryTheirAttemptsLifeAndAddress) {
+  record::RunPlan plan;
+  plan.set_addressing("to-group");
+  const Schedule schedule = Evenly(2, microseconds(100));
+  const Corpus corpus = Corpus::ForSchedule(schedule, 1).value();
+  const Addresses addresses(plan, schedule, corpus);
+  Sending sending;
+  sending.addresses = &addresses;
+  sending.max_attempts = 7;
+  sending.time_to_live = microseconds(5);
+  Publisher publisher(router_, schedule, corpus, 0, time_, nullptr, kOneReceiver, sending);
+  publisher.Run(time_.Now(), pacer_, stop_);
+  for (const Event& event : router_.published) {
+    EXPECT_EQ(event.header.addressing, Addressing::kToGroup);
+    EXPECT_EQ(event.header.max_attempts, 7);
+    EXPECT_EQ(event.header.time_to_live, microseconds(5));
+  }
+}
+
 TEST_F(PublisherTest, CountsEveryAnswer) {
   router_.answers = [](size_t call) { return static_cast<PublishResult>(call % kPublishResultCount); };
   const OfferResults results = Run(Evenly(11, microseconds(100)));

@@ -92,5 +92,14 @@ TEST(Quantities, WritesForPeople) {
   EXPECT_EQ(FormatSize(512), "512 B");
 }
 
+TEST(ParseShareTest, TakesPercentOnly) {
+  EXPECT_DOUBLE_EQ(ParseShare("1%").value(), 0.01);
+  EXPECT_DOUBLE_EQ(ParseShare("0.5%").value(), 0.005);
+  EXPECT_DOUBLE_EQ(ParseShare("0%").value(), 0);
+  EXPECT_DOUBLE_EQ(ParseShare("100%").value(), 1);
+  for (const char* wrong : {"", "1", "0.01", "-1%", "101%", "%", "nan%", "1 %"})
+    EXPECT_FALSE(ParseShare(wrong).ok()) << wrong;
+}
+
 }  // namespace
 }  // namespace routebench::loadgen

@@ -6,12 +6,14 @@
 #include <future>
 #include <string>
 
+#include "events/control.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "loadgen/corpus.h"
 #include "loadgen/input.h"
 #include "loadgen/message_socket.h"
 #include "loadgen/options.h"
+#include "loadgen/specs.h"
 #include "loadgen/workload/services.h"
 
 namespace routebench::loadgen {
@@ -52,11 +54,11 @@ class LocalReceiverTest : public ::testing::Test {
   record::RunPlan plan_ = PlanOf();
   const Input input_ = ReadInput(plan_).value();
   const std::unique_ptr<Backend> backend_ =
-      OpenBackend("coordinator", "", "test", RouterOptionsOf(plan_)).value();
+      OpenBackend("coordinator", "", "test", RouterOptionsOf(plan_), GuaranteeOf(plan_)).value();
 };
 
 TEST_F(LocalReceiverTest, SubscribesEveryServiceAndReportsWhatCame) {
-  const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule).value();
+  const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule, "run").value();
   EXPECT_EQ(receiver->pid(), 0);
   EXPECT_EQ(receiver->Trouble(), "");
   receiver->BeginMeasuredPart();
@@ -80,20 +82,55 @@ TEST_F(LocalReceiverTest, SubscribesEveryServiceAndReportsWhatCame) {
 }
 
 TEST_F(LocalReceiverTest, EndsItsSubscriptions) {
-  { const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule).value(); }
-  const auto again = ReceiveHere(*backend_, plan_, input_.schedule);
+  { const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule, "run").value(); }
+  const auto again = ReceiveHere(*backend_, plan_, input_.schedule, "run");
   EXPECT_TRUE(again.ok()) << "the names are free: " << again.status();
 }
 
 TEST_F(LocalReceiverTest, SaysWhenANameIsTaken) {
-  const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule).value();
-  EXPECT_FALSE(ReceiveHere(*backend_, plan_, input_.schedule).ok());
+  const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule, "run").value();
+  EXPECT_FALSE(ReceiveHere(*backend_, plan_, input_.schedule, "run").ok());
   PublishAll(input_, backend_->router());
   EXPECT_GT(receiver->Finish()->delivered(), 0u) << "the first one is not disturbed";
 }
 
-TEST(RouterOptionsOfTest, TakesTheHandlerThreads) {
-  EXPECT_EQ(RouterOptionsOf(PlanOf()).handler_threads, 4u);
+TEST_F(LocalReceiverTest, ItsRulesAreThereWhileItReceivesAndChangeNothing) {
+  plan_.set_rules(40);
+  EventRouter& router = backend_->router();
+  const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule, "run").value();
+  EXPECT_EQ(router.Statistics()->rules.size(), 40u);
+  const uint64_t sent = PublishAll(input_, router);
+  const RouterStatistics statistics = router.Statistics().value();
+  uint64_t routed = 0;
+  for (const RouterStatistics::Rule& rule : statistics.rules) routed += rule.routed;
+  const ReceiverReport report = receiver->Finish().value();
+  EXPECT_EQ(static_cast<double>(report.delivered()),
+            FanOut(input_.schedule, plan_) * static_cast<double>(sent));
+  EXPECT_EQ(routed, report.delivered()) << "all of it by rules";
+  EXPECT_EQ(router.Statistics()->rules.size(), 0u);
+}
+
+TEST_F(LocalReceiverTest, ReplacesRulesThatAKilledRunHasLeft) {
+  plan_.set_rules(3);
+  ASSERT_TRUE(backend_->router().Register({.id = "service-1"}).ok());
+  ASSERT_TRUE(backend_->router().control().AddRule({.id = "loadgen-rule-2", .targets = {"service-1"}}).ok());
+  ASSERT_TRUE(backend_->router().Deregister("service-1").ok());
+  EXPECT_TRUE(ReceiveHere(*backend_, plan_, input_.schedule, "run").ok());
+}
+
+TEST_F(LocalReceiverTest, FailedEventsComeAgainAndEndAsDeadLetters) {
+  plan_.mutable_handler()->set_failures(0.2);
+  plan_.mutable_subscription()->set_attempts(3);
+  plan_.mutable_subscription()->set_retry_backoff_ns(1'000);
+  const auto receiver = ReceiveHere(*backend_, plan_, input_.schedule, "run").value();
+  PublishAll(input_, backend_->router());
+  const Books books = backend_->router().Statistics()->books;
+  const ReceiverReport report = receiver->Finish().value();
+  EXPECT_GT(report.dead_lettered(), 0u);
+  EXPECT_EQ(report.dead_lettered(), books.of(Outcome::kDeadLettered));
+  EXPECT_EQ(report.retries(), 2 * report.dead_lettered());
+  EXPECT_EQ(report.delivered(), books.of(Outcome::kDelivered));
+  EXPECT_EQ(report.duplicates() + report.out_of_order() + report.unfinished(), 0u);
 }
 
 // The life of the receiving process, on a thread.
@@ -139,6 +176,17 @@ TEST_F(ReceiverProcessTest, ObeysAndReports) {
   EXPECT_EQ(report.error(), "");
   EXPECT_EQ(report.delivered(), 0u);
   EXPECT_EQ(process_.get(), 0);
+}
+
+TEST_F(ReceiverProcessTest, DrainsWhenAsked) {
+  EXPECT_EQ(Begin("coordinator", ""), "");
+  ReceiverCommand drain;
+  drain.set_kind(ReceiverCommand::DRAIN);
+  drain.set_deadline_ns(std::chrono::nanoseconds(kPatience).count());
+  ASSERT_TRUE(SendMessage(ours_.get(), drain).ok());
+  ReceiverReady drained;
+  ASSERT_TRUE(ReceiveMessage(ours_.get(), kPatience, &drained).ok());
+  EXPECT_EQ(drained.error(), "");
 }
 
 TEST_F(ReceiverProcessTest, SaysWhyItCannotStart) {
