@@ -60,18 +60,26 @@ absl::StatusOr<std::unique_ptr<Backend>> Connect(DaemonClientOptions options, Gu
 
 }  // namespace
 
-bool NeedsDaemon(const std::string& backend) { return backend == "daemon:unix"; }
+bool NeedsDaemon(const std::string& backend) {
+  return backend == "daemon:unix" || backend == "daemon:tcp" || backend == "daemon:pipe";
+}
+
+std::string TransportOf(const std::string& backend) { return backend.substr(backend.find(':') + 1); }
 
 bool Delivers(const std::string& backend) { return backend != "null"; }
 
-absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const std::string& endpoint,
+absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const DaemonAddress& daemon,
                                                      const std::string& peer_name, RouterOptions options,
                                                      Guarantee guarantee) {
   if (backend == "null") return std::make_unique<InProcess<NullRouter>>();
   if (backend == "coordinator") return std::make_unique<InProcess<DataCoordinator>>(std::move(options));
   if (backend == "coordinator:inline") return std::make_unique<InProcess<InlineRouter>>(std::move(options));
-  if (backend == "daemon:unix") {
-    return Connect({.endpoint = endpoint, .name = peer_name, .router = std::move(options)}, guarantee);
+  if (NeedsDaemon(backend)) {
+    return Connect({.endpoint = daemon.endpoint,
+                    .token_file = daemon.token_file,
+                    .name = peer_name,
+                    .router = std::move(options)},
+                   guarantee);
   }
   return absl::InvalidArgumentError(absl::StrCat("unknown backend ", backend));
 }

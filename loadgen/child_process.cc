@@ -17,8 +17,11 @@ namespace routebench::loadgen {
 namespace {
 
 constexpr int kInherited = 3;
+// More than anybody inherits.
+constexpr int kAside = 64;
 
-[[noreturn]] void Execute(const std::vector<char*>& arguments, int inherited, int output, pid_t parent) {
+[[noreturn]] void Execute(const std::vector<char*>& arguments, std::vector<int>& inherited, int output,
+                          pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (getppid() != parent) _exit(127);  // the parent died before the line above
   signal(SIGINT, SIG_IGN);
@@ -31,11 +34,9 @@ constexpr int kInherited = 3;
     dup2(output, STDOUT_FILENO);
     dup2(output, STDERR_FILENO);
   }
-  if (inherited == kInherited) {
-    fcntl(inherited, F_SETFD, 0);
-  } else if (inherited >= 0) {
-    dup2(inherited, kInherited);
-  }
+  // A copy may take the number of one that is still to be copied: first all move out of the way.
+  for (int& descriptor : inherited) descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, kAside);
+  for (size_t i = 0; i < inherited.size(); ++i) dup2(inherited[i], kInherited + static_cast<int>(i));
   execv(arguments[0], arguments.data());
   _exit(127);
 }
@@ -48,14 +49,16 @@ void Descriptor::Reset() {
 }
 
 absl::StatusOr<std::unique_ptr<ChildProcess>> ChildProcess::Start(const std::vector<std::string>& arguments,
-                                                                  int inherited, int output) {
+                                                                  const std::vector<int>& inherited,
+                                                                  int output) {
   std::vector<char*> pointers;
   for (const std::string& argument : arguments) pointers.push_back(const_cast<char*>(argument.c_str()));
   pointers.push_back(nullptr);
+  std::vector<int> copies = inherited;  // after the fork nothing may be allocated
   const pid_t parent = getpid();
   const pid_t pid = fork();
   if (pid < 0) return absl::UnavailableError(absl::StrCat("cannot start a process: ", std::strerror(errno)));
-  if (pid == 0) Execute(pointers, inherited, output, parent);
+  if (pid == 0) Execute(pointers, copies, output, parent);
   return std::unique_ptr<ChildProcess>(new ChildProcess(pid));
 }
 

@@ -39,12 +39,13 @@ class Descriptor {
 // Not thread-safe. The destructor kills and reaps the child if it still runs.
 class ChildProcess {
  public:
-  // Starts `arguments[0]`. The child keeps the standard streams and `inherited`, which appears there as
-  // descriptor 3; it is killed by the kernel when the calling thread ends, so call it from the main thread.
-  // The child ignores SIGINT: a Ctrl-C reaches it as what its parent then does.
-  // Where `output` is not negative, standard output and error go there instead.
+  // Starts `arguments[0]`. The child keeps the standard streams and `inherited`, which appear there as
+  // descriptors 3 and following; it is killed by the kernel when the calling thread ends, so call it from the
+  // main thread. The child ignores SIGINT: a Ctrl-C reaches it as what its parent then does. Where `output`
+  // is not negative, standard output and error go there instead.
   static absl::StatusOr<std::unique_ptr<ChildProcess>> Start(const std::vector<std::string>& arguments,
-                                                             int inherited, int output = -1);
+                                                             const std::vector<int>& inherited,
+                                                             int output = -1);
   ~ChildProcess();
   ChildProcess(const ChildProcess&) = delete;
   ChildProcess& operator=(const ChildProcess&) = delete;

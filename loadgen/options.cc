@@ -161,11 +161,23 @@ void SetShape(const RunOptions& options, FlagReader& reader, record::RunPlan& pl
   }
 }
 
+bool IsTcp(const std::string& endpoint) { return endpoint.rfind("tcp:", 0) == 0; }
+
 void CheckPlaces(const RunOptions& options, FlagReader& reader) {
   const bool daemon = options.backend.rfind("daemon", 0) == 0;
   reader.Require(
       daemon || (options.endpoint.empty() && options.eventd.empty()),
       absl::StrCat("--endpoint and --eventd belong to --backend daemon, not to ", options.backend));
+  reader.Require(options.backend != "daemon:pipe" || options.endpoint.empty(),
+                 "--endpoint: over pipes only a daemon of our own can be reached");
+  reader.Require(options.backend != "daemon:pipe" || options.delivery != "at-least-once",
+                 "--delivery at-least-once: nobody comes back over a pipe");
+  reader.Require(options.endpoint.empty() || options.endpoint.rfind("pipe:", 0) != 0,
+                 "--endpoint: nobody else's pipe can be reached");
+  reader.Require(options.endpoint.empty() || (options.backend == "daemon:tcp") == IsTcp(options.endpoint),
+                 "--endpoint: tcp:HOST:PORT belongs to --backend daemon:tcp, and to nothing else");
+  reader.Require(options.token_file.empty() || IsTcp(options.endpoint),
+                 "--token-file belongs to --endpoint tcp:HOST:PORT");
   reader.Require(options.endpoint.empty() || options.eventd.empty(),
                  "--endpoint and --eventd: a running daemon or one to start, not both");
   reader.Require(daemon || !options.same_process, absl::StrCat("--same-process belongs to --backend daemon; ",
@@ -175,8 +187,8 @@ void CheckPlaces(const RunOptions& options, FlagReader& reader) {
 }  // namespace
 
 const std::vector<std::string>& BackendNames() {
-  static const auto& names =
-      *new std::vector<std::string>{"coordinator", "coordinator:inline", "daemon", "daemon:unix", "null"};
+  static const auto& names = *new std::vector<std::string>{
+      "coordinator", "coordinator:inline", "daemon", "daemon:unix", "daemon:tcp", "daemon:pipe", "null"};
   return names;
 }
 
@@ -227,9 +239,11 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
   };
   const char* what = "What to compare";
   flag(what, "--backend", o.backend,
-       "coordinator, coordinator:inline, daemon (= daemon:unix) or null [coordinator]");
+       "coordinator, coordinator:inline, daemon (= daemon:unix), daemon:tcp, daemon:pipe or null "
+       "[coordinator]");
   app.add_flag("--same-process", o.same_process, "daemon: receive in the publishing process")->group(what);
-  flag(what, "--endpoint", o.endpoint, "daemon: socket of a running eventd, which is left running");
+  flag(what, "--endpoint", o.endpoint, "daemon: where a running eventd listens, which is left running");
+  flag(what, "--token-file", o.token_file, "daemon:tcp: the running eventd's token");
   flag(what, "--eventd", o.eventd,
        "daemon: the executable to start [beside loadgen, in the build tree, on PATH]");
 

@@ -71,6 +71,7 @@ struct RunOptions {
 
   bool same_process = false;
   std::string endpoint;
+  std::string token_file;
   std::string eventd;
 
   std::string out;

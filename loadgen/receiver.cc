@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <utility>
 #include <vector>
@@ -175,11 +176,12 @@ class ProcessReceiver final : public Receiver {
     process_->AwaitEnd(kEndPatience);
   }
 
-  absl::Status Begin(const record::RunPlan& plan, const std::string& endpoint, const std::string& run_id) {
+  absl::Status Begin(const record::RunPlan& plan, const DaemonAddress& daemon, const std::string& run_id) {
     ReceiverPlan message;
     message.set_run_id(run_id);
     *message.mutable_plan() = plan;
-    message.set_endpoint(endpoint);
+    message.set_endpoint(daemon.endpoint);
+    message.set_token_file(daemon.token_file);
     if (absl::Status status = SendMessage(control_.get(), message); !status.ok()) return Explain(status);
     return AwaitReady(kStartPatience);
   }
@@ -254,8 +256,9 @@ absl::Status ServeReceiver(int control) {
   ReceiverReady ready;
   if (!schedule.ok()) {
     ready.set_error(std::string(schedule.status().message()));
-  } else if (backend = OpenBackend(message.plan().backend(), message.endpoint(), "loadgen-receiver",
-                                   RouterOptionsOf(message.plan()), GuaranteeOf(message.plan()));
+  } else if (backend = OpenBackend(message.plan().backend(), {message.endpoint(), message.token_file()},
+                                   "loadgen-receiver", RouterOptionsOf(message.plan()),
+                                   GuaranteeOf(message.plan()));
              !backend.ok()) {
     ready.set_error(std::string(backend.status().message()));
   } else if (receiver = ReceiveHere(**backend, message.plan(), *schedule, message.run_id()); !receiver.ok()) {
@@ -278,6 +281,19 @@ absl::Status ServeReceiver(int control) {
   return SendMessage(control, answer);
 }
 
+// The descriptors of a pipe to the daemon, to be inherited behind the control socket; `address` becomes what
+// they are called there. None where it is something else.
+std::vector<Descriptor> PipesOf(DaemonAddress& address) {
+  int read = -1;
+  int write = -1;
+  if (std::sscanf(address.endpoint.c_str(), "pipe:%d,%d", &read, &write) != 2) return {};
+  address.endpoint = "pipe:4,5";
+  std::vector<Descriptor> pipes;
+  pipes.emplace_back(read);
+  pipes.emplace_back(write);
+  return pipes;
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Receiver>> ReceiveHere(Backend& backend, const record::RunPlan& plan,
@@ -290,7 +306,7 @@ absl::StatusOr<std::unique_ptr<Receiver>> ReceiveHere(Backend& backend, const re
 }
 
 absl::StatusOr<std::unique_ptr<Receiver>> ReceiveInProcess(const record::RunPlan& plan,
-                                                           const std::string& endpoint,
+                                                           const DaemonAddress& daemon,
                                                            const std::string& run_id) {
   std::array<int, 2> ends;
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
@@ -298,10 +314,15 @@ absl::StatusOr<std::unique_ptr<Receiver>> ReceiveInProcess(const record::RunPlan
   }
   Descriptor ours(ends[0]);
   const Descriptor theirs(ends[1]);
-  auto process = ChildProcess::Start({"/proc/self/exe", "receive"}, theirs.get());
+  DaemonAddress address = daemon;
+  std::vector<Descriptor> passed = PipesOf(address);
+  std::vector<int> inherited = {theirs.get()};
+  for (const Descriptor& descriptor : passed) inherited.push_back(descriptor.get());
+  auto process = ChildProcess::Start({"/proc/self/exe", "receive"}, inherited);
   if (!process.ok()) return process.status();
+  passed.clear();
   auto receiver = std::make_unique<ProcessReceiver>(*std::move(process), std::move(ours));
-  if (absl::Status status = receiver->Begin(plan, endpoint, run_id); !status.ok()) {
+  if (absl::Status status = receiver->Begin(plan, address, run_id); !status.ok()) {
     return absl::UnavailableError(
         absl::StrCat("the receiving process cannot start: ", std::string(status.message())));
   }

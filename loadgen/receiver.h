@@ -41,7 +41,7 @@ absl::StatusOr<std::unique_ptr<Receiver>> ReceiveHere(Backend& backend, const re
 
 // Starts this executable again as a receiving process with a connection of its own. Subscribed on return.
 absl::StatusOr<std::unique_ptr<Receiver>> ReceiveInProcess(const record::RunPlan& plan,
-                                                           const std::string& endpoint,
+                                                           const DaemonAddress& daemon,
                                                            const std::string& run_id);
 
 // That process's life: obeys the orchestrator at the other end of `control`, an inherited socket; ends when

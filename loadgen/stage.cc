@@ -10,18 +10,23 @@
 namespace routebench::loadgen {
 namespace {
 
-absl::StatusOr<std::string> StartDaemon(const RunOptions& options, const record::RunPlan& plan,
-                                        Stage& stage) {
+absl::Status StartDaemon(const RunOptions& options, const record::RunPlan& plan, Stage& stage) {
   const auto eventd = FindEventd(options.eventd);
   if (!eventd.ok()) return eventd.status();
-  const bool keeps_names = GuaranteeOf(plan) == Guarantee::kAtLeastOnce;
-  auto daemon = DaemonProcess::Start(*eventd, {.balancer = plan.balancer(), .keeps_names = keeps_names});
-  if (!daemon.ok()) return daemon.status();
-  stage.daemon = *std::move(daemon);
-  return stage.daemon->endpoint();
+  auto daemon = DaemonProcess::Start(*eventd, {.transport = TransportOf(plan.backend()),
+                                               .balancer = plan.balancer(),
+                                               .keeps_names = GuaranteeOf(plan) == Guarantee::kAtLeastOnce});
+  if (daemon.ok()) stage.daemon = *std::move(daemon);
+  return daemon.status();
 }
 
-absl::Status StartPublishing(const record::RunPlan& plan, const std::string& endpoint, Stage& stage) {
+// For the next connection: to our own daemon, or to the one that the options name.
+DaemonAddress AddressOf(const RunOptions& options, Stage& stage) {
+  if (stage.daemon != nullptr) return stage.daemon->TakeAddress();
+  return {options.endpoint, options.token_file};
+}
+
+absl::Status StartPublishing(const record::RunPlan& plan, const DaemonAddress& daemon, Stage& stage) {
   RouterOptions options = RouterOptionsOf(plan);
   const bool requests = plan.exchange() == "request";
   if (plan.outstanding() > 0) {
@@ -33,7 +38,7 @@ absl::Status StartPublishing(const record::RunPlan& plan, const std::string& end
     options.outcome_sink = [limit = stage.outstanding.get()](const OutcomeReport&) { limit->OnOutcome(); };
   }
   auto backend =
-      OpenBackend(plan.backend(), endpoint, "loadgen-publisher", std::move(options), GuaranteeOf(plan));
+      OpenBackend(plan.backend(), daemon, "loadgen-publisher", std::move(options), GuaranteeOf(plan));
   if (backend.ok()) stage.publishing = *std::move(backend);
   return backend.status();
 }
@@ -51,12 +56,12 @@ absl::Status StartAskers(const record::RunPlan& plan, size_t phases, Stage& stag
 }
 
 absl::StatusOr<std::unique_ptr<Receiver>> StartReceiver(const record::RunPlan& plan, const Schedule& schedule,
-                                                        const std::string& endpoint,
+                                                        const DaemonAddress& daemon,
                                                         const std::string& run_id, Stage& stage) {
   if (!NeedsDaemon(plan.backend())) return ReceiveHere(*stage.publishing, plan, schedule, run_id);
-  if (!plan.same_process()) return ReceiveInProcess(plan, endpoint, run_id);
+  if (!plan.same_process()) return ReceiveInProcess(plan, daemon, run_id);
   auto receiving =
-      OpenBackend(plan.backend(), endpoint, "loadgen-receiver", RouterOptionsOf(plan), GuaranteeOf(plan));
+      OpenBackend(plan.backend(), daemon, "loadgen-receiver", RouterOptionsOf(plan), GuaranteeOf(plan));
   if (!receiving.ok()) return receiving.status();
   stage.receiving = *std::move(receiving);
   return ReceiveHere(*stage.receiving, plan, schedule, run_id);
@@ -72,15 +77,13 @@ std::string Stage::Trouble() {
 
 absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, const Schedule& schedule,
                         const std::string& run_id, Stage& stage) {
-  std::string endpoint = options.endpoint;
-  if (NeedsDaemon(plan.backend()) && endpoint.empty()) {
-    auto started = StartDaemon(options, plan, stage);
-    if (!started.ok()) return started.status();
-    endpoint = *std::move(started);
+  if (NeedsDaemon(plan.backend()) && options.endpoint.empty()) {
+    if (absl::Status status = StartDaemon(options, plan, stage); !status.ok()) return status;
   }
-  if (absl::Status status = StartPublishing(plan, endpoint, stage); !status.ok()) return status;
-  if (absl::Status status = StartAskers(plan, schedule.phases.size(), stage); !status.ok()) return status;
-  auto receiver = StartReceiver(plan, schedule, endpoint, run_id, stage);
+  absl::Status status = StartPublishing(plan, AddressOf(options, stage), stage);
+  if (status.ok()) status = StartAskers(plan, schedule.phases.size(), stage);
+  if (!status.ok()) return status;
+  auto receiver = StartReceiver(plan, schedule, AddressOf(options, stage), run_id, stage);
   if (!receiver.ok()) return receiver.status();
   stage.receiver = *std::move(receiver);
   if (stage.daemon != nullptr && GuaranteeOf(plan) == Guarantee::kAtMostOnce) stage.daemon->RemoveFiles();

@@ -121,7 +121,7 @@ class Campaign {
     const Capture capture;
     std::vector<std::string> flags = FlagsOf(cell, backend, options_.seed);
     flags.push_back("--print-plan");
-    auto child = ChildProcess::Start(flags, -1, capture.descriptor());
+    auto child = ChildProcess::Start(flags, {}, capture.descriptor());
     if (!child.ok()) return Fail(std::string(child.status().message()));
     (*child)->AwaitEnd(std::chrono::minutes(1));
     const auto ended = (*child)->Ended();
@@ -162,7 +162,7 @@ class Campaign {
     const PlannedRun& run = runs[index];
     const Cell& cell = cells_[run.cell];
     const Capture capture;
-    auto child = ChildProcess::Start(Arguments(run), -1, capture.descriptor());
+    auto child = ChildProcess::Start(Arguments(run), {}, capture.descriptor());
     if (!child.ok()) return Fail(std::string(child.status().message()));
     const TimePoint start = Clock::System().Now();
     ShowProgress(runs, index, Duration::zero());

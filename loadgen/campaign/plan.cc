@@ -65,7 +65,7 @@ std::vector<std::string> FlagsForArm(const std::vector<std::string>& flags, cons
   for (size_t i = 0; i < flags.size(); ++i) {
     const std::string name = flags[i].substr(0, flags[i].find('='));
     if (name == "--same-process") continue;
-    if (name != "--eventd" && name != "--endpoint") {
+    if (name != "--eventd" && name != "--endpoint" && name != "--token-file") {
       kept.push_back(flags[i]);
     } else if (name == flags[i]) {
       ++i;  // its value

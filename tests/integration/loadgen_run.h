@@ -45,6 +45,7 @@ class LoadgenRun {
   // Reads standard error until `pattern` (ECMAScript) has come; fails the test at its end or after half a
   // minute.
   void AwaitError(const std::string& pattern);
+  const std::string& error() const { return finished_.err; }  // what has been read of it so far
   // The same until something has been sent, or run.
   void AwaitProgress();
   // Living processes that this one started, itself not included; `with` is a part of their command line.

@@ -3,8 +3,10 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "analysis/record/run_record.h"
 #include "gmock/gmock.h"
@@ -37,9 +39,9 @@ class LoadgenTest : public ::testing::Test {
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Command(arguments);
   }
-  std::vector<std::string> LongRun(std::vector<std::string> more = {}) const {
-    std::vector<std::string> arguments = {"--backend", "daemon", "--duration", "10m",
-                                          "--rate",    "200/s",  "--warmup",   "0s"};
+  std::vector<std::string> LongRun(std::vector<std::string> more = {}, const char* backend = "daemon") const {
+    std::vector<std::string> arguments = {"--backend", backend, "--duration", "10m",
+                                          "--rate",    "200/s", "--warmup",   "0s"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return Command(arguments);
   }
@@ -88,7 +90,7 @@ TEST_P(LoadgenRunTest, MeasuresWritesARecordAndLeavesNothing) {
   EXPECT_EQ(run.code, valid ? 0 : 4);
   const record::BooksRecord& books = record->books();
   EXPECT_EQ(books.probe_delivered(), books.expected());
-  const bool daemon = record->plan().backend() == "daemon:unix";
+  const bool daemon = record->plan().backend().rfind("daemon:", 0) == 0;
   EXPECT_EQ(record->processes_size(), daemon ? 3 : 1);
   EXPECT_EQ(record->has_wire(), daemon);
   if (std::string(GetParam().backend) != "null") {
@@ -99,7 +101,8 @@ TEST_P(LoadgenRunTest, MeasuresWritesARecordAndLeavesNothing) {
 INSTANTIATE_TEST_SUITE_P(, LoadgenRunTest,
                          ::testing::Values(Case{"null", "steady"}, Case{"coordinator", "steady"},
                                            Case{"coordinator", "burst"}, Case{"coordinator:inline", "ramp"},
-                                           Case{"daemon", "spike"}, Case{"daemon", "mixed"}));
+                                           Case{"daemon", "spike"}, Case{"daemon", "mixed"},
+                                           Case{"daemon:tcp", "burst"}, Case{"daemon:pipe", "steady"}));
 
 TEST_F(LoadgenTest, ReceivesInTheSameProcessWhenAsked) {
   const Finished run =
@@ -195,19 +198,26 @@ TEST_F(LoadgenTest, AGeneratorThatStandsStillMakesTheRunInvalid) {
   EXPECT_THAT(finished.err, HasSubstr("self_lag"));
 }
 
-class LoadgenSignalTest : public LoadgenTest, public ::testing::WithParamInterface<int> {};
+struct Stop {
+  int signal;
+  const char* backend;
+  friend void PrintTo(const Stop& it, std::ostream* out) { *out << it.signal << ' ' << it.backend; }
+};
+class LoadgenSignalTest : public LoadgenTest, public ::testing::WithParamInterface<Stop> {};
 
 TEST_P(LoadgenSignalTest, EndsEarlyAndLeavesNothing) {
-  LoadgenRun run(LongRun(), directory_);
+  LoadgenRun run(LongRun({}, GetParam().backend), directory_);
   run.AwaitProgress();  // the first events are sent
   EXPECT_EQ(run.Offspring().size(), 2u);
-  run.Signal(GetParam());
+  run.Signal(GetParam().signal);
   const Finished finished = run.Wait();
   EXPECT_EQ(finished.code, 130) << finished.err;
   EXPECT_THAT(directory_.Files(), IsEmpty());
 }
 
-INSTANTIATE_TEST_SUITE_P(, LoadgenSignalTest, ::testing::Values(SIGINT, SIGTERM));
+INSTANTIATE_TEST_SUITE_P(, LoadgenSignalTest,
+                         ::testing::Values(Stop{SIGINT, "daemon"}, Stop{SIGTERM, "daemon"},
+                                           Stop{SIGINT, "daemon:tcp"}, Stop{SIGINT, "daemon:pipe"}));
 
 TEST_F(LoadgenTest, KilledItTakesItsChildrenWithIt) {
   LoadgenRun run(LongRun(), directory_);
@@ -252,6 +262,33 @@ TEST_F(LoadgenTest, LeavesARunningDaemonRunning) {
     ExpectOnlyTheMachineCanInvalidate(*record);
   }
   EXPECT_EQ(kill(daemon.pid(), 0), 0);
+  daemon.Signal(SIGTERM);
+  EXPECT_EQ(daemon.Wait().code, 0);
+}
+
+TEST_F(LoadgenTest, MeasuresARunningDaemonOverTcpThatKnowsIt) {
+  PrivateDirectory elsewhere;
+  const std::string token = elsewhere.path() + "/token";
+  std::ofstream(token) << "0123456789abcdef";
+  std::filesystem::permissions(token, std::filesystem::perms::owner_read);
+  LoadgenRun daemon({Executable("ROUTEBENCH_EVENTD"), "--listen", "tcp:127.0.0.1:0", "--token-file", token},
+                    elsewhere);
+  const std::regex listening("endpoints=\"(tcp:[0-9.:]+)\"");
+  daemon.AwaitError("endpoints=\"tcp:[0-9.:]+\"");
+  std::smatch match;
+  ASSERT_TRUE(std::regex_search(daemon.error(), match, listening));
+  const std::string endpoint = match[1];
+  std::vector<std::string> arguments = {"--backend", "daemon:tcp", "--endpoint", endpoint};
+  const Finished stranger = Run(ShortRun(arguments));
+  EXPECT_EQ(stranger.code, 1);
+  EXPECT_THAT(stranger.err, HasSubstr("wrong_token"));
+  arguments.insert(arguments.end(), {"--token-file", token, "--out", Path("a.run")});
+  const Finished run = Run(ShortRun(arguments));
+  EXPECT_THAT((std::vector<int>{0, 4}), ::testing::Contains(run.code)) << run.err;
+  const auto record = record::ReadRunRecord(Path("a.run"));
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->plan().backend(), "daemon:tcp");
+  ExpectOnlyTheMachineCanInvalidate(*record);
   daemon.Signal(SIGTERM);
   EXPECT_EQ(daemon.Wait().code, 0);
 }

@@ -47,7 +47,8 @@ TEST(ChildProcessTest, GivesTheChildOneDescriptorAsItsThird) {
   Pipe given;
   Pipe other;
   auto child =
-      ChildProcess::Start(Shell("echo here >&3; exec cat /dev/zero >/dev/null"), given.writing.get()).value();
+      ChildProcess::Start(Shell("echo here >&3; exec cat /dev/zero >/dev/null"), {given.writing.get()})
+          .value();
   EXPECT_EQ(given.ReadLine(), "here");
   EXPECT_EQ(other.ReadAll(), "");  // would wait for ever if the child held it, too
   EXPECT_FALSE(child->Ended().has_value());
@@ -57,7 +58,7 @@ TEST(ChildProcessTest, SaysHowItEnded) {
   for (const auto& [script, clause] :
        {std::pair{"exit 7", "exited with code 7"}, std::pair{"kill -9 $$", "was killed by signal 9"}}) {
     Pipe pipe;
-    auto child = ChildProcess::Start(Shell(script), pipe.writing.get()).value();
+    auto child = ChildProcess::Start(Shell(script), {pipe.writing.get()}).value();
     pipe.ReadAll();
     EXPECT_TRUE(child->Stop(kPatience));
     EXPECT_EQ(child->Ended(), clause);
@@ -66,7 +67,7 @@ TEST(ChildProcessTest, SaysHowItEnded) {
 
 TEST(ChildProcessTest, AnExecutableThatIsNotThere) {
   Pipe pipe;
-  auto child = ChildProcess::Start({"/nonexistent"}, pipe.writing.get());
+  auto child = ChildProcess::Start({"/nonexistent"}, {pipe.writing.get()});
   if (!child.ok()) return;  // noticed at once: as good
   pipe.ReadAll();
   (*child)->Stop(kPatience);
@@ -77,7 +78,7 @@ TEST(ChildProcessTest, StopLetsTheChildCleanUp) {
   Pipe pipe;
   auto child =
       ChildProcess::Start(Shell("trap 'echo bye >&3; exit 0' TERM; echo up >&3; while :; do :; done"),
-                          pipe.writing.get())
+                          {pipe.writing.get()})
           .value();
   EXPECT_EQ(pipe.ReadLine(), "up");
   EXPECT_TRUE(child->Stop(kPatience));
@@ -87,7 +88,7 @@ TEST(ChildProcessTest, StopLetsTheChildCleanUp) {
 TEST(ChildProcessTest, StopKillsAChildThatWillNotGo) {
   Pipe pipe;
   auto child = ChildProcess::Start(Shell("trap '' TERM; echo up >&3; exec cat /dev/zero >/dev/null"),
-                                   pipe.writing.get())
+                                   {pipe.writing.get()})
                    .value();
   EXPECT_EQ(pipe.ReadLine(), "up");
   EXPECT_FALSE(child->Stop(std::chrono::milliseconds(1)));
@@ -97,7 +98,7 @@ TEST(ChildProcessTest, StopKillsAChildThatWillNotGo) {
 TEST(ChildProcessTest, TheDestructorLeavesNothing) {
   Pipe pipe;
   auto child =
-      ChildProcess::Start(Shell("echo up >&3; exec cat /dev/zero >/dev/null"), pipe.writing.get()).value();
+      ChildProcess::Start(Shell("echo up >&3; exec cat /dev/zero >/dev/null"), {pipe.writing.get()}).value();
   EXPECT_EQ(pipe.ReadLine(), "up");
   const pid_t pid = child->pid();
   child.reset();
@@ -108,7 +109,7 @@ TEST(ChildProcessTest, TheDestructorLeavesNothing) {
 TEST(ChildProcessTest, IgnoresCtrlC) {
   Pipe pipe;
   auto child =
-      ChildProcess::Start(Shell("echo up >&3; kill -INT $$; echo still >&3"), pipe.writing.get()).value();
+      ChildProcess::Start(Shell("echo up >&3; kill -INT $$; echo still >&3"), {pipe.writing.get()}).value();
   EXPECT_EQ(pipe.ReadAll(), "up\nstill\n");
 }
 
@@ -118,7 +119,8 @@ TEST(ChildProcessTest, DiesWithItsParent) {
   const pid_t parent = fork();
   ASSERT_GE(parent, 0);
   if (parent == 0) {
-    auto child = ChildProcess::Start(Shell("echo up >&3; exec cat /dev/zero >/dev/null"), pipe.writing.get());
+    auto child =
+        ChildProcess::Start(Shell("echo up >&3; exec cat /dev/zero >/dev/null"), {pipe.writing.get()});
     pause();
     _exit(0);
   }

@@ -2,12 +2,16 @@
 
 #include <signal.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include <array>
+#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/loadgen/temporary_directory.h"
@@ -44,7 +48,7 @@ TEST_F(DaemonProcessTest, StartsWhenItIsReadyAndLeavesNothing) {
         DaemonProcess::Start(Script("echo \"$@\" > \"$2\"; echo >&3; exec sleep 1000")).value();
     EXPECT_EQ(daemon->Trouble(), "");
     EXPECT_EQ(kill(daemon->pid(), 0), 0);
-    const std::filesystem::path socket = daemon->endpoint();
+    const std::filesystem::path socket = daemon->TakeAddress().endpoint;
     struct stat directory;
     ASSERT_EQ(stat(socket.parent_path().c_str(), &directory), 0);
     EXPECT_EQ(directory.st_mode & 0777, 0700u);
@@ -71,6 +75,37 @@ TEST_F(DaemonProcessTest, IsToldHowToBalanceAndWhereToKeepNames) {
   EXPECT_THAT(arguments({.balancer = "least-connections"}), HasSubstr("--balancing least-connections"));
   EXPECT_THAT(arguments({.keeps_names = true}), HasSubstr("--state " + temporary()));
   EXPECT_TRUE(NothingLeft());
+}
+
+TEST_F(DaemonProcessTest, IsToldASecretWhereItListensForAnybody) {
+  const auto daemon = DaemonProcess::Start(
+                          Script("cat \"$4\" >/dev/null && echo ready tcp:127.0.0.1:47 >&3; exec sleep 1000"),
+                          {.transport = "tcp"})
+                          .value();
+  const DaemonAddress address = daemon->TakeAddress();
+  EXPECT_EQ(address.endpoint, "tcp:127.0.0.1:47");
+  EXPECT_EQ(std::filesystem::file_size(address.token_file), 64u);
+  struct stat token;
+  ASSERT_EQ(stat(address.token_file.c_str(), &token), 0);
+  EXPECT_EQ(token.st_mode & 0777, 0600u);
+  EXPECT_EQ(daemon->TakeAddress().endpoint, address.endpoint);
+  daemon->RemoveFiles();
+  EXPECT_TRUE(NothingLeft());
+}
+
+TEST_F(DaemonProcessTest, HasAPipeForEachConnection) {
+  const auto daemon =
+      DaemonProcess::Start(Script("echo \"$2 $4\" >&5; echo >&3; exec sleep 1000"), {.transport = "pipe"})
+          .value();
+  int read = -1;
+  int write = -1;
+  ASSERT_EQ(std::sscanf(daemon->TakeAddress().endpoint.c_str(), "pipe:%d,%d", &read, &write), 2);
+  const Descriptor ours(read);
+  const Descriptor to_it(write);
+  std::array<char, 64> line;
+  const ssize_t size = ::read(ours.get(), line.data(), line.size());
+  EXPECT_EQ(std::string(line.data(), static_cast<size_t>(size)), "pipe:4,5 pipe:6,7\n");
+  EXPECT_NE(daemon->TakeAddress().endpoint, absl::StrCat("pipe:", read, ",", write));
 }
 
 TEST_F(DaemonProcessTest, StopsItWithItself) {

@@ -54,7 +54,7 @@ class LocalReceiverTest : public ::testing::Test {
   record::RunPlan plan_ = PlanOf();
   const Input input_ = ReadInput(plan_).value();
   const std::unique_ptr<Backend> backend_ =
-      OpenBackend("coordinator", "", "test", RouterOptionsOf(plan_), GuaranteeOf(plan_)).value();
+      OpenBackend("coordinator", {}, "test", RouterOptionsOf(plan_), GuaranteeOf(plan_)).value();
 };
 
 TEST_F(LocalReceiverTest, SubscribesEveryServiceAndReportsWhatCame) {
