@@ -80,6 +80,7 @@ TEST(SameToken, DiffersByAnyByte) {
   EXPECT_TRUE(SameToken(token, token));
   EXPECT_FALSE(SameToken("", token));
   EXPECT_FALSE(SameToken(token.substr(1), token));
+  EXPECT_FALSE(SameToken(token.substr(0, 15), token));
   EXPECT_FALSE(SameToken(token + "0", token));
   for (size_t i = 0; i < token.size(); ++i) {
     std::string other = token;
