@@ -106,8 +106,8 @@ class Campaign {
     return flags;
   }
 
-  // What a cell amounts to, in the words of the executable that will run it, for both arms and the floor: wrong
-  // flags are found before anything runs.
+  // What a cell amounts to, in the words of the executable that will run it, for both arms and the floor:
+  // wrong flags are found before anything runs.
   int AskForPlan(Cell& cell) {
     std::vector<std::string> backends = {options_.a, options_.b};
     if (options_.floor) backends.push_back("null");
