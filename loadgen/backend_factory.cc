@@ -60,9 +60,7 @@ absl::StatusOr<std::unique_ptr<Backend>> Connect(DaemonClientOptions options, Gu
 
 }  // namespace
 
-bool NeedsDaemon(const std::string& backend) {
-  return backend == "daemon:unix" || backend == "daemon:tcp" || backend == "daemon:pipe";
-}
+bool NeedsDaemon(const std::string& backend) { return backend.rfind("daemon:", 0) == 0; }
 
 std::string TransportOf(const std::string& backend) { return backend.substr(backend.find(':') + 1); }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "events/payloads/sample.h"
 #include "loadgen/flag_reader.h"
@@ -161,7 +162,13 @@ void SetShape(const RunOptions& options, FlagReader& reader, record::RunPlan& pl
   }
 }
 
-bool IsTcp(const std::string& endpoint) { return endpoint.rfind("tcp:", 0) == 0; }
+// Of an endpoint; a path is one of Unix sockets.
+std::string TransportNamed(const std::string& endpoint) {
+  for (const char* const transport : {"tcp", "shm", "pipe"}) {
+    if (absl::StartsWith(endpoint, absl::StrCat(transport, ":"))) return transport;
+  }
+  return "unix";
+}
 
 void CheckPlaces(const RunOptions& options, FlagReader& reader) {
   const bool daemon = options.backend.rfind("daemon", 0) == 0;
@@ -174,9 +181,12 @@ void CheckPlaces(const RunOptions& options, FlagReader& reader) {
                  "--delivery at-least-once: nobody comes back over a pipe");
   reader.Require(options.endpoint.empty() || options.endpoint.rfind("pipe:", 0) != 0,
                  "--endpoint: nobody else's pipe can be reached");
-  reader.Require(options.endpoint.empty() || (options.backend == "daemon:tcp") == IsTcp(options.endpoint),
-                 "--endpoint: tcp:HOST:PORT belongs to --backend daemon:tcp, and to nothing else");
-  reader.Require(options.token_file.empty() || IsTcp(options.endpoint),
+  const std::string transport = TransportNamed(options.endpoint);
+  reader.Require(!daemon || options.endpoint.empty() ||
+                     CanonicalBackend(options.backend) == absl::StrCat("daemon:", transport),
+                 absl::StrCat("--endpoint: ", options.endpoint, " belongs to --backend daemon:", transport,
+                              ", and to nothing else"));
+  reader.Require(options.token_file.empty() || transport == "tcp",
                  "--token-file belongs to --endpoint tcp:HOST:PORT");
   reader.Require(options.endpoint.empty() || options.eventd.empty(),
                  "--endpoint and --eventd: a running daemon or one to start, not both");
@@ -187,8 +197,9 @@ void CheckPlaces(const RunOptions& options, FlagReader& reader) {
 }  // namespace
 
 const std::vector<std::string>& BackendNames() {
-  static const auto& names = *new std::vector<std::string>{
-      "coordinator", "coordinator:inline", "daemon", "daemon:unix", "daemon:tcp", "daemon:pipe", "null"};
+  static const auto& names =
+      *new std::vector<std::string>{"coordinator", "coordinator:inline", "daemon",     "daemon:unix",
+                                    "daemon:tcp",  "daemon:pipe",        "daemon:shm", "null"};
   return names;
 }
 
@@ -239,7 +250,7 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
   };
   const char* what = "What to compare";
   flag(what, "--backend", o.backend,
-       "coordinator, coordinator:inline, daemon (= daemon:unix), daemon:tcp, daemon:pipe or null "
+       "coordinator, coordinator:inline, daemon (= daemon:unix), daemon:tcp, daemon:pipe, daemon:shm or null "
        "[coordinator]");
   app.add_flag("--same-process", o.same_process, "daemon: receive in the publishing process")->group(what);
   flag(what, "--endpoint", o.endpoint, "daemon: where a running eventd listens, which is left running");

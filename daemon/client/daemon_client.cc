@@ -254,7 +254,7 @@ void DaemonClient::Core::WaitForWork() {
 // One read, and every frame in it; then the next thread may read while this one runs a handler.
 void DaemonClient::Core::OnReadable() {
   const IoResult result = in_->Fill(*channel_);
-  if (result.status == IoResult::Status::kEnd || result.status == IoResult::Status::kFailed) {
+  if (result.status != IoResult::Status::kDone && result.status != IoResult::Status::kWouldBlock) {
     return OnEnd(farewell_.empty() ? "the daemon has gone" : farewell_);
   }
   bytes_received_.fetch_add(result.bytes, std::memory_order_relaxed);

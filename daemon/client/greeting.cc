@@ -56,7 +56,7 @@ absl::StatusOr<wire::Welcome> Greet(transport::ByteChannel& channel, FrameReader
       return absl::DeadlineExceededError("the daemon did not answer the greeting in time");
     }
     const IoResult result = reader.Fill(channel);
-    if (result.status == IoResult::Status::kEnd || result.status == IoResult::Status::kFailed) {
+    if (result.status != IoResult::Status::kDone && result.status != IoResult::Status::kWouldBlock) {
       return absl::UnavailableError("the daemon closed the connection in the handshake");
     }
   }

@@ -67,6 +67,7 @@ Session::Session(const Shared& shared, std::unique_ptr<transport::ByteChannel> c
 Session::MaybeEnd Session::Read() {
   const IoResult result = in_.Fill(*channel_);
   if (result.status == IoResult::Status::kWouldBlock) return std::nullopt;
+  if (result.status == IoResult::Status::kBroken) return End{ProtocolError::kTransport, false, {}};
   if (result.status == IoResult::Status::kFailed)
     return End{ProtocolError::kSystem, false, strerror(result.error)};
   if (result.status == IoResult::Status::kEnd) {
@@ -334,6 +335,7 @@ Session::MaybeEnd Session::Work() {
     if (credits) CrashPoint(CrashAt::kCredited);
     if (releases) CrashPoint(CrashAt::kPublisherAcknowledged);
   } while (result.status == IoResult::Status::kDone && !deliverable_.empty());
+  if (result.status == IoResult::Status::kBroken) return End{ProtocolError::kTransport, false, {}};
   if (result.status == IoResult::Status::kFailed) {
     return End{ProtocolError::kSystem, false, strerror(result.error)};
   }

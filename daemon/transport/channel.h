@@ -25,6 +25,7 @@ struct IoResult {
     kDone,        // `bytes` were moved, at least one
     kWouldBlock,  // nothing moved: poll
     kEnd,         // the peer has gone (end of stream, reset, broken pipe); no later call succeeds
+    kBroken,      // the peer broke the rules of the transport itself; no later call succeeds
     kFailed,      // anything else; `error` is the errno
   };
   Status status = Status::kDone;

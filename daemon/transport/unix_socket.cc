@@ -139,7 +139,7 @@ std::string DefaultSocketPath() {
   return absl::StrFormat("/tmp/routebench-%u/eventd.sock", geteuid());
 }
 
-absl::StatusOr<std::unique_ptr<ByteChannel>> DialUnix(const std::string& path) {
+absl::StatusOr<int> ConnectUnix(const std::string& path) {
   const absl::StatusOr<sockaddr_un> address = AddressOf(path);
   if (!address.ok()) return address.status();
   const int descriptor = OpenSocket(0);
@@ -155,7 +155,13 @@ absl::StatusOr<std::unique_ptr<ByteChannel>> DialUnix(const std::string& path) {
   }
   if (const auto peer = PeerOf(descriptor); !peer.ok()) return peer.status();
   std::move(close_socket).Cancel();
-  return MakeUnixChannel(descriptor);
+  return descriptor;
+}
+
+absl::StatusOr<std::unique_ptr<ByteChannel>> DialUnix(const std::string& path) {
+  const absl::StatusOr<int> descriptor = ConnectUnix(path);
+  if (!descriptor.ok()) return descriptor.status();
+  return MakeUnixChannel(*descriptor);
 }
 
 UnixListener::UnixListener(std::string path, int descriptor, int lock)
@@ -196,10 +202,10 @@ absl::StatusOr<std::unique_ptr<UnixListener>> UnixListener::Listen(const std::st
   return std::unique_ptr<UnixListener>(new UnixListener(path, descriptor, *lock));
 }
 
-absl::StatusOr<Accepted> UnixListener::Accept() {
+absl::StatusOr<UnixListener::Peer> UnixListener::AcceptSocket() {
   const int descriptor = accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (descriptor < 0) {
-    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return Accepted();
+    if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return Peer();
     return SystemError("cannot accept a peer on", path_, errno);
   }
   const absl::StatusOr<ucred> peer = PeerOf(descriptor);
@@ -207,7 +213,14 @@ absl::StatusOr<Accepted> UnixListener::Accept() {
     close(descriptor);
     return peer.status();
   }
-  return Accepted{MakeUnixChannel(descriptor), peer->pid};
+  return Peer{descriptor, peer->pid};
+}
+
+absl::StatusOr<Accepted> UnixListener::Accept() {
+  const absl::StatusOr<Peer> peer = AcceptSocket();
+  if (!peer.ok()) return peer.status();
+  if (peer->socket < 0) return Accepted();
+  return Accepted{MakeUnixChannel(peer->socket), peer->pid};
 }
 
 }  // namespace routebench::transport

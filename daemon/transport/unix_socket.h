@@ -21,6 +21,8 @@ std::string DefaultSocketPath();
 // long for a socket address), NotFound (no such file), Unavailable (nobody listens there), PermissionDenied
 // (the listener belongs to another user), Internal (the system's own words).
 absl::StatusOr<std::unique_ptr<ByteChannel>> DialUnix(const std::string& path);
+// The same, for those who make something else of the socket, which is theirs to close.
+absl::StatusOr<int> ConnectUnix(const std::string& path);
 
 // A listening socket and the right to its path. Not thread-safe.
 class UnixListener final : public Listener {
@@ -40,8 +42,15 @@ class UnixListener final : public Listener {
   UnixListener& operator=(const UnixListener&) = delete;
 
   absl::StatusOr<Accepted> Accept() override;
+  // The same, for those who make something else of the socket, which is theirs to close; -1: nobody waits.
+  struct Peer {
+    int socket = -1;
+    pid_t pid = 0;
+  };
+  absl::StatusOr<Peer> AcceptSocket();
   Pollable readable() const override { return {descriptor_, POLLIN}; }
   std::string endpoint() const override { return "unix:" + path_; }
+  const std::string& path() const { return path_; }
 
  private:
   UnixListener(std::string path, int descriptor, int lock);

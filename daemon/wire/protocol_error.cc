@@ -5,16 +5,25 @@
 namespace routebench::wire {
 
 std::string_view Name(ProtocolError error) {
-  static constexpr std::array<std::string_view, kProtocolErrorCount> kNames = {
-      "version",           "other_boot",
-      "other_user",        "wrong_token",
-      "too_many_sessions", "handshake_timeout",
-      "handshake_broken",  "frame_too_long",
-      "unknown_frame",     "malformed",
-      "attributes",        "window",
-      "progress",          "stalled",
-      "output_limit",      "died",
-      "shutdown",          "system"};
+  static constexpr std::array<std::string_view, kProtocolErrorCount> kNames = {"version",
+                                                                               "other_boot",
+                                                                               "other_user",
+                                                                               "wrong_token",
+                                                                               "too_many_sessions",
+                                                                               "handshake_timeout",
+                                                                               "handshake_broken",
+                                                                               "frame_too_long",
+                                                                               "unknown_frame",
+                                                                               "malformed",
+                                                                               "attributes",
+                                                                               "window",
+                                                                               "progress",
+                                                                               "transport",
+                                                                               "stalled",
+                                                                               "output_limit",
+                                                                               "died",
+                                                                               "shutdown",
+                                                                               "system"};
   return kNames[static_cast<size_t>(error)];
 }
 

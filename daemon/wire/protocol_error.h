@@ -24,6 +24,7 @@ enum class ProtocolError : uint8_t {
   kAttributes,    // a number redefined or not defined, or more sets than the limit
   kWindow,        // published beyond its window
   kProgress,      // reported events that it was not given
+  kTransport,     // the rules of the transport: a record or a position that cannot be
   // The connection ended otherwise
   kStalled,      // did not read for longer than the stall timeout
   kOutputLimit,  // more waits for it than a session may hold
@@ -31,7 +32,7 @@ enum class ProtocolError : uint8_t {
   kShutdown,     // the broker stops
   kSystem,       // the system refused to read or write
 };
-inline constexpr size_t kProtocolErrorCount = 18;
+inline constexpr size_t kProtocolErrorCount = 19;
 
 // Stable names for logs and messages: "version", "frame_too_long".
 std::string_view Name(ProtocolError error);

@@ -147,16 +147,18 @@ class SocketPlace {
     directory_ = mkdtemp(pattern.data());
   }
   ~SocketPlace() { std::filesystem::remove_all(directory_); }
-  std::string path() const { return directory_ + "/eventd.sock"; }
+  std::string endpoint(const std::string& transport) const {
+    return transport + ":" + directory_ + "/eventd.sock";
+  }
 
  private:
   std::string directory_;
 };
 
 // The daemon's process: the same class as eventd runs. Tells the starter over `ready` when it listens.
-void ServeDaemon(const std::string& path, int ready) {
+void ServeDaemon(const std::string& endpoint, int ready) {
   daemon::BrokerOptions options;
-  options.listen = {path};
+  options.listen = {endpoint};
   const auto broker = daemon::Broker::Start(std::move(options));
   if (!broker.ok()) std::abort();
   const char byte = 1;
@@ -169,9 +171,9 @@ void AwaitByte(int descriptor) {
   if (read(descriptor, &byte, 1) != 1) std::abort();
 }
 
-std::unique_ptr<DaemonClient> Connect(const std::string& path, uint32_t handler_threads) {
+std::unique_ptr<DaemonClient> Connect(const std::string& endpoint, uint32_t handler_threads) {
   DaemonClientOptions options;
-  options.endpoint = path;
+  options.endpoint = endpoint;
   options.name = "bench";
   options.router.handler_threads = handler_threads;
   auto client = DaemonClient::Connect(std::move(options));
@@ -195,20 +197,20 @@ void SubscribeReader(EventRouter& router, const std::string& service, Category c
 
 // `kind`: plain bytes as the relay moves them, data from outside (one block of bytes in a typed body), or a
 // row with its changes (many small fields).
-void DaemonOneWay(benchmark::State& state, EventKind kind) {
+void DaemonOneWay(benchmark::State& state, const char* transport, EventKind kind) {
   for (auto _ : state) {
     const SocketPlace place;
     const Link ready = MakeLink();
     const ChildProcess daemon([&] {
       const Pinned pin(CpuOfMiddle(state));
-      ServeDaemon(place.path(), ready.far);
+      ServeDaemon(place.endpoint(transport), ready.far);
     });
     AwaitByte(ready.near);
     const Link go = MakeLink();
     const ChildProcess publisher([&] {
       const Pinned pin(CpuOfEnds(state));
       EventCorpus corpus(kind, kBodyBytes);
-      const auto client = Connect(place.path(), 1);
+      const auto client = Connect(place.endpoint(transport), 1);
       AwaitByte(go.far);
       for (uint64_t n = 0; n < kEvents; ++n) {
         if (client->Publish(corpus.Next()) != PublishResult::kAccepted) std::abort();
@@ -216,7 +218,7 @@ void DaemonOneWay(benchmark::State& state, EventKind kind) {
       pause();
     });
     const Pinned pin(CpuOfEnds(state));
-    const auto client = Connect(place.path(), 1);
+    const auto client = Connect(place.endpoint(transport), 1);
     std::atomic<uint64_t> received{0};
     SubscribeReader(*client, "reader", CategoryOf(kind), [&](const Event&) {
       if (received.fetch_add(1, std::memory_order_relaxed) + 1 == kEvents) received.notify_one();
@@ -231,21 +233,21 @@ void DaemonOneWay(benchmark::State& state, EventKind kind) {
 }
 
 // With plain bytes as the relay moves them, or with a row to ask and a tool's answer.
-void DaemonRoundTrip(benchmark::State& state, bool typed) {
+void DaemonRoundTrip(benchmark::State& state, const char* transport, bool typed) {
   std::vector<int64_t> nanos;
   for (auto _ : state) {
     const SocketPlace place;
     const Link ready = MakeLink();
     const ChildProcess daemon([&] {
       const Pinned pin(CpuOfMiddle(state));
-      ServeDaemon(place.path(), ready.far);
+      ServeDaemon(place.endpoint(transport), ready.far);
     });
     AwaitByte(ready.near);
     const ChildProcess echo([&] {
       const Pinned pin(CpuOfEnds(state));
       EventCorpus corpus(EventKind::kToolResponse, typed ? EventKind::kToolResponse : EventKind::kCustom,
                          kBodyBytes);
-      const auto client = Connect(place.path(), 1);
+      const auto client = Connect(place.endpoint(transport), 1);
       SubscribeReader(*client, "echo", Category::kDatabase,
                       [&](const Event&) { client->Publish(corpus.Next()); });
       if (write(ready.far, "e", 1) != 1) std::abort();
@@ -255,7 +257,7 @@ void DaemonRoundTrip(benchmark::State& state, bool typed) {
     const Pinned pin(CpuOfEnds(state));
     EventCorpus corpus(EventKind::kRecordUpdated, typed ? EventKind::kRecordUpdated : EventKind::kCustom,
                        kBodyBytes);
-    const auto client = Connect(place.path(), 1);
+    const auto client = Connect(place.endpoint(transport), 1);
     std::atomic<int> answers{0};
     TimePoint sent;
     nanos.reserve(kRoundTrips);
@@ -289,42 +291,55 @@ void RoundTrip(benchmark::internal::Benchmark* it) {
 }
 
 BENCHMARK(RelayOneWay)->Apply(OneWay);
-BENCHMARK_CAPTURE(DaemonOneWay, bytes, EventKind::kCustom)->Apply(OneWay);
-BENCHMARK_CAPTURE(DaemonOneWay, data, EventKind::kExternalData)->Apply(OneWay);
-BENCHMARK_CAPTURE(DaemonOneWay, row, EventKind::kRecordUpdated)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, shm_bytes, "shm", EventKind::kCustom)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, bytes, "unix", EventKind::kCustom)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, data, "unix", EventKind::kExternalData)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, row, "unix", EventKind::kRecordUpdated)->Apply(OneWay);
 BENCHMARK(RelayRoundTrip)->Apply(RoundTrip);
-BENCHMARK_CAPTURE(DaemonRoundTrip, bytes, false)->Apply(RoundTrip);
-BENCHMARK_CAPTURE(DaemonRoundTrip, typed, true)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, shm_bytes, "shm", false)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, bytes, "unix", false)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, typed, "unix", true)->Apply(RoundTrip);
 
 }  // namespace
 }  // namespace routebench::bench
 
 int main(int argc, char** argv) {
-  return routebench::bench::RunWithRatios(argc, argv,
-                                          {{.title = "daemon:unix, 512 plain bytes, one way",
-                                            .ours = "DaemonOneWay/bytes",
-                                            .limit = "RelayOneWay/",
-                                            .counter = "items_per_second",
-                                            .bar = 0.4},
-                                           {.title = "daemon:unix, typed data of 512 B, one way",
-                                            .ours = "DaemonOneWay/data",
-                                            .limit = "RelayOneWay/",
-                                            .counter = "items_per_second",
-                                            .bar = 0.4},
-                                           {.title = "daemon:unix, a row of 512 B, one way",
-                                            .ours = "DaemonOneWay/row",
-                                            .limit = "RelayOneWay/",
-                                            .counter = "items_per_second",
-                                            .bar = 0.4},
-                                           {.title = "daemon:unix, 512 plain bytes, round trip",
-                                            .ours = "DaemonRoundTrip/bytes",
-                                            .limit = "RelayRoundTrip/",
-                                            .counter = "p50_us",
-                                            .higher_is_better = false,
-                                            .bar = 1.4},
-                                           {.title = "daemon:unix, a row of 512 B and an answer, round trip",
-                                            .ours = "DaemonRoundTrip/typed",
-                                            .limit = "RelayRoundTrip/",
-                                            .counter = "p50_us",
-                                            .higher_is_better = false}});
+  return routebench::bench::RunWithRatios(
+      argc, argv,
+      {{.title = "daemon:unix, 512 plain bytes, one way",
+        .ours = "DaemonOneWay/bytes",
+        .limit = "RelayOneWay/",
+        .counter = "items_per_second",
+        .bar = 0.4},
+       {.title = "daemon:unix, typed data of 512 B, one way",
+        .ours = "DaemonOneWay/data",
+        .limit = "RelayOneWay/",
+        .counter = "items_per_second",
+        .bar = 0.4},
+       {.title = "daemon:unix, a row of 512 B, one way",
+        .ours = "DaemonOneWay/row",
+        .limit = "RelayOneWay/",
+        .counter = "items_per_second",
+        .bar = 0.4},
+       {.title = "daemon:shm beside daemon:unix, 512 plain bytes, one way",
+        .ours = "DaemonOneWay/shm_bytes",
+        .limit = "DaemonOneWay/bytes",
+        .counter = "items_per_second",
+        .bar = 1.5},
+       {.title = "daemon:shm beside daemon:unix, 512 plain bytes, round trip",
+        .ours = "DaemonRoundTrip/shm_bytes",
+        .limit = "DaemonRoundTrip/bytes",
+        .counter = "p50_us",
+        .higher_is_better = false},
+       {.title = "daemon:unix, 512 plain bytes, round trip",
+        .ours = "DaemonRoundTrip/bytes",
+        .limit = "RelayRoundTrip/",
+        .counter = "p50_us",
+        .higher_is_better = false,
+        .bar = 1.4},
+       {.title = "daemon:unix, a row of 512 B and an answer, round trip",
+        .ours = "DaemonRoundTrip/typed",
+        .limit = "RelayRoundTrip/",
+        .counter = "p50_us",
+        .higher_is_better = false}});
 }

@@ -233,6 +233,31 @@ TEST_P(TransportTest, CarriesMuchBothWaysAtOnce) {
   other.join();
 }
 
+// Who polls before each read, and reads less than there is, still gets it all: no byte lies there
+// unannounced.
+TEST_P(TransportTest, EveryByteIsAnnounced) {
+  Meet();
+  constexpr size_t kBytes = 200'000;
+  std::thread writer([&] {
+    std::mt19937 random(5);
+    for (size_t done = 0; done < kBytes;) {
+      const size_t size = std::min<size_t>(1 + random() % 24, kBytes - done);
+      ASSERT_EQ(WriteAll(*near_, std::string(size, 'x')), Status::kDone);
+      done += size;
+      if (random() % 4 == 0) std::this_thread::yield();
+    }
+  });
+  std::mt19937 random(6);
+  std::array<char, 32> in;
+  for (size_t done = 0; done < kBytes;) {
+    ASSERT_TRUE(Await(far_->readable())) << done;
+    const IoResult result = far_->Read(in.data(), 1 + random() % in.size());
+    ASSERT_TRUE(result.status == Status::kDone || result.status == Status::kWouldBlock);
+    done += result.bytes;
+  }
+  writer.join();
+}
+
 TEST_P(TransportTest, ShutdownEndsPollsOnBothSides) {
   Meet();
   const auto await_end = [](ByteChannel& channel) {

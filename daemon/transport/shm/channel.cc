@@ -1,0 +1,254 @@
+#include "daemon/transport/shm/channel.h"
+
+#include <fcntl.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <cerrno>
+#include <mutex>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include "daemon/transport/shm/doorbell.h"
+#include "daemon/transport/shm/greeting.h"
+#include "daemon/transport/shm/ring.h"
+
+namespace routebench::transport {
+namespace {
+
+using shm::Doorbell;
+using shm::File;
+using shm::Greeting;
+using shm::Moved;
+
+// A peer that rings so often with nothing to show for it means to keep us awake.
+constexpr int kMaxIdleRings = 1000;
+
+uint64_t RandomEpoch() {
+  std::random_device device;
+  return uint64_t{device()} << 32 | device();
+}
+
+// Each side has a socket for each bell: one rings when there is something to read, and carries the Hello and
+// the end of the connection; one rings when there is room.
+class ShmChannel final : public ByteChannel {
+ public:
+  // The dialler has both sockets and its own segment; whoever accepts gets to know the second one, and how
+  // large the rings are, from the Hello.
+  explicit ShmChannel(File socket) : socket_(std::move(socket)) {}
+
+  absl::Status Start();
+  absl::Status Call(size_t ring_bytes);
+
+  IoResult Read(char* out, size_t size) override;
+  IoResult Write(absl::Span<const iovec> parts) override;
+  void Shutdown() override;
+  Pollable readable() const override { return more_.pollable(); }
+  Pollable writable() const override { return room_.pollable(); }
+
+ private:
+  enum class Met : uint8_t { kYes, kNotYet, kGone, kBroken };
+  Met Meet();
+  Met MeetLocked();
+  bool Answer(size_t ring_bytes);
+  absl::Status MakeOwn(size_t ring_bytes);
+  shm::Hello HelloOf(size_t ring_bytes) const { return {shm::kMagic, shm::LayoutHash(), ring_bytes, epoch_}; }
+  IoResult Ended(Met met);
+  static IoResult Broken() { return {.status = IoResult::Status::kBroken, .error = EPROTO}; }
+
+  const File socket_;
+  const uint64_t epoch_ = RandomEpoch();
+  Doorbell more_;  // the reader's
+  Doorbell room_;  // the writer's, once both have met
+  std::atomic<bool> shut_{false};
+  std::atomic<bool> met_{
+      false};  // what follows is complete; then the reader has its part, the writer its own
+  std::mutex meeting_;
+  bool dialled_ = false;
+  File room_socket_;
+  shm::OwnSegment own_;
+  std::unique_ptr<shm::Mapping> peer_;
+  std::optional<shm::RingWriter> writer_;
+  std::optional<shm::RingReader> reader_;
+  int idle_more_ = 0;
+  int idle_room_ = 0;
+};
+
+absl::Status ShmChannel::Start() {
+  if (!more_.ok() || !room_.ok() || !more_.Watch(socket_.get())) {
+    return absl::UnavailableError("shared memory: no descriptors are left");
+  }
+  room_.KeepReady();
+  return absl::OkStatus();
+}
+
+absl::Status ShmChannel::MakeOwn(size_t ring_bytes) {
+  absl::StatusOr<shm::OwnSegment> own = shm::MakeSegment(ring_bytes);
+  if (!own.ok()) return own.status();
+  own_ = *std::move(own);
+  writer_.emplace(own_.mapping->positions(), own_.mapping->ring(), ring_bytes, epoch_);
+  return absl::OkStatus();
+}
+
+absl::Status ShmChannel::Call(size_t ring_bytes) {
+  dialled_ = true;
+  if (absl::Status status = Start(); !status.ok()) return status;
+  if (absl::Status status = MakeOwn(ring_bytes); !status.ok()) return status;
+  std::array<int, 2> ends;
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
+    return absl::UnavailableError("shared memory: cannot make a bell");
+  }
+  room_socket_ = File(ends[0]);
+  const File theirs(ends[1]);
+  if (!room_.Watch(room_socket_.get()) ||
+      !shm::SendHello(socket_.get(), HelloOf(ring_bytes), {own_.file.get(), theirs.get()})) {
+    return absl::UnavailableError("shared memory: the daemon has gone");
+  }
+  own_.file.Close();
+  return absl::OkStatus();
+}
+
+ShmChannel::Met ShmChannel::Meet() {
+  if (met_.load(std::memory_order_acquire)) return Met::kYes;
+  const std::lock_guard lock(meeting_);
+  return met_.load(std::memory_order_relaxed) ? Met::kYes : MeetLocked();
+}
+
+ShmChannel::Met ShmChannel::MeetLocked() {
+  Greeting greeting = shm::ReceiveHello(socket_.get(), dialled_ ? 1 : 2);
+  if (greeting.status == Greeting::Status::kNothing) return Met::kNotYet;
+  if (greeting.status == Greeting::Status::kGone) return Met::kGone;
+  if (greeting.status == Greeting::Status::kBroken) return Met::kBroken;
+  const size_t ring_bytes = greeting.hello.ring_bytes;
+  auto mapped = shm::MapPeer(greeting.files[0], ring_bytes);
+  if (!mapped.ok()) return Met::kBroken;
+  peer_ = *std::move(mapped);
+  if (!dialled_) {
+    if (!shm::IsBell(greeting.files[1])) return Met::kBroken;
+    room_socket_ = std::move(greeting.files[1]);
+    if (!Answer(ring_bytes)) return Met::kGone;
+    room_.KeepReady();
+  }
+  reader_.emplace(own_.mapping->positions(), peer_->positions(), peer_->ring(), ring_bytes,
+                  greeting.hello.epoch);
+  writer_->Meet(peer_->positions());
+  met_.store(true, std::memory_order_release);
+  return Met::kYes;
+}
+
+bool ShmChannel::Answer(size_t ring_bytes) {
+  if (!MakeOwn(ring_bytes).ok() || !room_.Watch(room_socket_.get()) ||
+      !shm::SendHello(socket_.get(), HelloOf(ring_bytes), {own_.file.get()})) {
+    return false;
+  }
+  own_.file.Close();
+  return true;
+}
+
+IoResult ShmChannel::Ended(Met met) {
+  if (met == Met::kGone) return {.status = IoResult::Status::kEnd};
+  if (met == Met::kBroken) return Broken();
+  return {.status = IoResult::Status::kWouldBlock};
+}
+
+IoResult ShmChannel::Read(char* out, size_t size) {
+  if (const Met met = Meet(); met != Met::kYes) return Ended(met);
+  size_t bytes = 0;
+  bool gone = false;
+  bool rung = false;
+  for (;;) {
+    const Moved moved = reader_->Read(out + bytes, size - bytes);
+    bytes += moved.bytes;
+    if (moved.ring) shm::Ring(room_socket_.get());
+    if (moved.broken) return Broken();
+    if (bytes == size) {
+      // What stays in the ring may have come without a bell that is still to be heard.
+      if (reader_->seen()) more_.KeepReady();
+      break;
+    }
+    // In this order: a ring that belongs to what comes from now on is not drained.
+    const Doorbell::Drained drained = more_.Drain();
+    gone = gone || drained == Doorbell::Drained::kGone;
+    rung = rung || drained == Doorbell::Drained::kRung;
+    if (!reader_->AskForMore()) break;
+  }
+  if (bytes > 0) {
+    idle_more_ = 0;
+    return {.bytes = bytes};
+  }
+  if (gone || shut_.load()) return {.status = IoResult::Status::kEnd};
+  if (rung && ++idle_more_ > kMaxIdleRings) return Broken();
+  return {.status = IoResult::Status::kWouldBlock};
+}
+
+IoResult ShmChannel::Write(absl::Span<const iovec> parts) {
+  if (shut_.load()) return {.status = IoResult::Status::kEnd};
+  // The dialler does not wait for the peer before it writes.
+  if (const Met met = Meet(); met != Met::kYes && (!dialled_ || met != Met::kNotYet)) {
+    if (met == Met::kNotYet) {
+      const std::lock_guard lock(meeting_);
+      if (!met_.load(std::memory_order_relaxed)) room_.Drain();
+    }
+    return Ended(met);
+  }
+  Moved moved = writer_->Write(parts);
+  bool gone = false;
+  bool rung = false;
+  while (moved.bytes == 0 && !moved.broken) {
+    const Doorbell::Drained drained = room_.Drain();
+    gone = drained == Doorbell::Drained::kGone;
+    rung = rung || drained == Doorbell::Drained::kRung;
+    if (gone || !writer_->AskForRoom()) break;
+    moved = writer_->Write(parts);
+  }
+  if (moved.ring) shm::Ring(socket_.get());
+  if (moved.broken) return Broken();
+  if (moved.bytes > 0) {
+    idle_room_ = 0;
+    return {.bytes = moved.bytes};
+  }
+  if (gone) return {.status = IoResult::Status::kEnd};
+  if (rung && ++idle_room_ > kMaxIdleRings) return Broken();
+  return {.status = IoResult::Status::kWouldBlock};
+}
+
+void ShmChannel::Shutdown() {
+  shut_.store(true);
+  shutdown(socket_.get(), SHUT_RDWR);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<ByteChannel>> DialShm(const std::string& path, size_t ring_bytes) {
+  absl::StatusOr<int> socket = ConnectUnix(path);
+  if (!socket.ok()) return socket.status();
+  auto channel = std::make_unique<ShmChannel>(File(*socket));
+  if (absl::Status status = channel->Call(ring_bytes); !status.ok()) return status;
+  return channel;
+}
+
+absl::StatusOr<std::unique_ptr<ByteChannel>> AcceptShm(File socket) {
+  auto channel = std::make_unique<ShmChannel>(std::move(socket));
+  if (absl::Status status = channel->Start(); !status.ok()) return status;
+  return channel;
+}
+
+absl::StatusOr<std::unique_ptr<ShmListener>> ShmListener::Listen(const std::string& path) {
+  auto listener = UnixListener::Listen(path);
+  if (!listener.ok()) return listener.status();
+  return std::unique_ptr<ShmListener>(new ShmListener(*std::move(listener)));
+}
+
+absl::StatusOr<Accepted> ShmListener::Accept() {
+  const absl::StatusOr<UnixListener::Peer> peer = listener_->AcceptSocket();
+  if (!peer.ok()) return peer.status();
+  if (peer->socket < 0) return Accepted();
+  auto channel = AcceptShm(File(peer->socket));
+  if (!channel.ok()) return channel.status();
+  return Accepted{*std::move(channel), peer->pid};
+}
+
+}  // namespace routebench::transport
