@@ -40,6 +40,10 @@ class ThroughReturningDaemon final : public Backend {
  public:
   explicit ThroughReturningDaemon(std::unique_ptr<ReconnectingClient> client) : client_(std::move(client)) {}
   EventRouter& router() override { return *client_; }
+  std::optional<WireBytes> wire_bytes() const override {
+    const auto bytes = client_->statistics().wire;
+    return WireBytes{bytes.sent, bytes.received};
+  }
 
  private:
   const std::unique_ptr<ReconnectingClient> client_;

@@ -75,6 +75,7 @@ class ReconnectingClient::Core final : public DeadLetters, public std::enable_sh
   void Run();
   bool Reconnect();
   void GiveUp(Outcome outcome);
+  void AddWire(const DaemonClient& client);
   bool SendSome(DaemonClient& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   PublishResult SendNext(DaemonClient& client) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
@@ -106,6 +107,7 @@ class ReconnectingClient::Core final : public DeadLetters, public std::enable_sh
   Keeper keeper_ ABSL_GUARDED_BY(mutex_);
   uint64_t connected_ ABSL_GUARDED_BY(mutex_) = 0;  // times
   uint64_t resent_ ABSL_GUARDED_BY(mutex_) = 0;
+  WireBytes past_wire_ ABSL_GUARDED_BY(mutex_);  // of the connections before
   absl::btree_map<std::string, ServiceSpec> services_ ABSL_GUARDED_BY(mutex_);
   struct Entry {
     std::shared_ptr<ReturningSubscription> subscription;
@@ -275,6 +277,7 @@ bool ReconnectingClient::Core::Reconnect() {
   }
   for (const auto& subscription : subscriptions) subscription->EndConnection();
   old->Close(Duration::zero()).IgnoreError();
+  AddWire(*old);
   old.reset();
   control_.Set(nullptr);
 
@@ -576,18 +579,29 @@ absl::Status ReconnectingClient::Core::Close(Duration deadline) {
   }
   if (client != nullptr) {
     client->Close(std::max(Duration::zero(), Duration(end - RealNow()))).IgnoreError();
+    AddWire(*client);
   }
   control_.Set(nullptr);
   for (const auto& [id, entry] : subscriptions) entry.subscription->End();
   return absl::IsUnavailable(drained) ? absl::OkStatus() : drained;
 }
 
+// Of a connection that is over.
+void ReconnectingClient::Core::AddWire(const DaemonClient& client) {
+  const WireBytes bytes = client.wire_bytes();
+  MutexLock lock(mutex_);
+  past_wire_.sent += bytes.sent;
+  past_wire_.received += bytes.received;
+}
+
 ReconnectingStatistics ReconnectingClient::Core::statistics() const {
   MutexLock lock(mutex_);
+  const WireBytes present = client_ == nullptr ? WireBytes() : client_->wire_bytes();
   return {.connections = connected_,
           .kept = keeper_.events(),
           .resent = resent_,
-          .redeliveries = redeliveries_.load(std::memory_order_relaxed)};
+          .redeliveries = redeliveries_.load(std::memory_order_relaxed),
+          .wire = {past_wire_.sent + present.sent, past_wire_.received + present.received}};
 }
 
 // ----

@@ -43,6 +43,7 @@ struct ReconnectingStatistics {
   uint64_t kept = 0;          // events, right now
   uint64_t resent = 0;        // events, each time
   uint64_t redeliveries = 0;  // that were not handed
+  WireBytes wire;             // over all connections
 };
 
 // See EventRouter and DaemonClient. What differs:

@@ -228,6 +228,23 @@ TEST_F(ReconnectingClientTest, SubscriptionsComeBackUnderTheirNumbers) {
   EXPECT_TRUE(client->Unsubscribe(*plain).ok());
 }
 
+TEST_F(ReconnectingClientTest, CountsBytesOverAllConnections) {
+  const auto client = Connect();
+  ASSERT_EQ(client->Publish(NewEvent()), PublishResult::kAccepted);
+  ASSERT_TRUE(client->Drain(kPatience).ok());
+  const WireBytes first = client->statistics().wire;
+  EXPECT_GT(first.sent, 0u);
+  EXPECT_GT(first.received, 0u);
+  StopDaemon();
+  StartDaemon();
+  ASSERT_TRUE(Connected(*client, 2));
+  ASSERT_EQ(client->Publish(NewEvent()), PublishResult::kAccepted);
+  ASSERT_TRUE(client->Drain(kPatience).ok());
+  const WireBytes both = client->statistics().wire;
+  EXPECT_GT(both.sent, first.sent);
+  EXPECT_GT(both.received, first.received);
+}
+
 TEST_F(ReconnectingClientTest, ADeferredAnswerOutlivesItsConnection) {
   const auto client = Connect();
   const Recorder<Acknowledger> deferred;
