@@ -22,7 +22,7 @@ class Backend {
  public:
   virtual ~Backend() = default;
   virtual EventRouter& router() = 0;
-  // So far; nothing where no byte leaves the process, or where nobody counts them.
+  // So far; nothing where no byte leaves the process.
   virtual std::optional<WireBytes> wire_bytes() const { return std::nullopt; }
 };
 
