@@ -6,9 +6,9 @@
 #include <atomic>
 #include <cstdint>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -24,6 +24,7 @@
 #include "tests/bench/pinning.h"
 #include "tests/bench/ratio_reporter.h"
 #include "tests/bench/scale.h"
+#include "tests/daemon/test_endpoints.h"
 
 namespace routebench::bench {
 namespace {
@@ -139,44 +140,57 @@ void RelayRoundTrip(benchmark::State& state) {
   ReportRoundTrips(state, nanos);
 }
 
-// A private directory for a daemon's socket, gone at the end.
-class SocketPlace {
- public:
-  SocketPlace() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "routebench-bench-XXXXXX").string();
-    directory_ = mkdtemp(pattern.data());
-  }
-  ~SocketPlace() { std::filesystem::remove_all(directory_); }
-  std::string endpoint(const std::string& transport) const {
-    return transport + ":" + directory_ + "/eventd.sock";
-  }
-
- private:
-  std::string directory_;
-};
-
-// The daemon's process: the same class as eventd runs. Tells the starter over `ready` when it listens.
-void ServeDaemon(const std::string& endpoint, int ready) {
-  daemon::BrokerOptions options;
-  options.listen = {endpoint};
-  const auto broker = daemon::Broker::Start(std::move(options));
-  if (!broker.ok()) std::abort();
-  const char byte = 1;
-  if (write(ready, &byte, 1) != 1) std::abort();
-  for (;;) pause();
-}
-
 void AwaitByte(int descriptor) {
   char byte;
   if (read(descriptor, &byte, 1) != 1) std::abort();
 }
 
-std::unique_ptr<DaemonClient> Connect(const std::string& endpoint, uint32_t handler_threads) {
-  DaemonClientOptions options;
-  options.endpoint = endpoint;
-  options.name = "bench";
-  options.router.handler_threads = handler_threads;
-  auto client = DaemonClient::Connect(std::move(options));
+// A daemon in a process of its own, the same class as eventd runs, for two peers.
+class Daemon {
+ public:
+  Daemon(std::string_view transport, int cpu)
+      : endpoints_(transport, 2), ready_(MakeLink()), process_([&] {
+          const Pinned pin(cpu);
+          Serve();
+        }) {
+    endpoints_.GiveAwayDaemonEnds();
+    std::array<char, 256> actual;
+    const ssize_t size = read(ready_.near, actual.data(), actual.size());
+    if (size <= 0) std::abort();
+    actual_ = {std::string(actual.data(), static_cast<size_t>(size))};
+    for (const int descriptor : {ready_.near, ready_.far}) close(descriptor);
+  }
+
+  // For the next of the two peers; also good in a process that is forked later.
+  DaemonClientOptions NextPeer() {
+    DaemonClientOptions options;
+    options.endpoint = endpoints_.Dial(actual_);
+    options.token_file = endpoints_.token_file();
+    options.name = "bench";
+    options.router.handler_threads = 1;
+    return options;
+  }
+
+ private:
+  void Serve() {
+    daemon::BrokerOptions options;
+    options.listen = endpoints_.listen();
+    options.token_file = endpoints_.token_file();
+    const auto broker = daemon::Broker::Start(std::move(options));
+    if (!broker.ok()) std::abort();
+    const std::string& actual = (*broker)->endpoints().front();
+    if (write(ready_.far, actual.data(), actual.size()) < 0) std::abort();
+    for (;;) pause();
+  }
+
+  testing::TestEndpoints endpoints_;
+  const Link ready_;
+  const ChildProcess process_;
+  std::vector<std::string> actual_;
+};
+
+std::unique_ptr<DaemonClient> Connect(const DaemonClientOptions& options) {
+  auto client = DaemonClient::Connect(options);
   if (!client.ok()) std::abort();
   return *std::move(client);
 }
@@ -197,20 +211,16 @@ void SubscribeReader(EventRouter& router, const std::string& service, Category c
 
 // `kind`: plain bytes as the relay moves them, data from outside (one block of bytes in a typed body), or a
 // row with its changes (many small fields).
-void DaemonOneWay(benchmark::State& state, const char* transport, EventKind kind) {
+void DaemonOneWay(benchmark::State& state, std::string_view transport, EventKind kind) {
   for (auto _ : state) {
-    const SocketPlace place;
-    const Link ready = MakeLink();
-    const ChildProcess daemon([&] {
-      const Pinned pin(CpuOfMiddle(state));
-      ServeDaemon(place.endpoint(transport), ready.far);
-    });
-    AwaitByte(ready.near);
+    Daemon daemon(transport, CpuOfMiddle(state));
+    const DaemonClientOptions publishing = daemon.NextPeer();
+    const DaemonClientOptions reading = daemon.NextPeer();
     const Link go = MakeLink();
     const ChildProcess publisher([&] {
       const Pinned pin(CpuOfEnds(state));
       EventCorpus corpus(kind, kBodyBytes);
-      const auto client = Connect(place.endpoint(transport), 1);
+      const auto client = Connect(publishing);
       AwaitByte(go.far);
       for (uint64_t n = 0; n < kEvents; ++n) {
         if (client->Publish(corpus.Next()) != PublishResult::kAccepted) std::abort();
@@ -218,7 +228,7 @@ void DaemonOneWay(benchmark::State& state, const char* transport, EventKind kind
       pause();
     });
     const Pinned pin(CpuOfEnds(state));
-    const auto client = Connect(place.endpoint(transport), 1);
+    const auto client = Connect(reading);
     std::atomic<uint64_t> received{0};
     SubscribeReader(*client, "reader", CategoryOf(kind), [&](const Event&) {
       if (received.fetch_add(1, std::memory_order_relaxed) + 1 == kEvents) received.notify_one();
@@ -227,27 +237,24 @@ void DaemonOneWay(benchmark::State& state, const char* transport, EventKind kind
     if (write(go.near, "g", 1) != 1) std::abort();
     for (uint64_t seen = received.load(); seen < kEvents; seen = received.load()) received.wait(seen);
     state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-    for (const int descriptor : {ready.near, ready.far, go.near, go.far}) close(descriptor);
+    for (const int descriptor : {go.near, go.far}) close(descriptor);
   }
   state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kEvents));
 }
 
 // With plain bytes as the relay moves them, or with a row to ask and a tool's answer.
-void DaemonRoundTrip(benchmark::State& state, const char* transport, bool typed) {
+void DaemonRoundTrip(benchmark::State& state, std::string_view transport, bool typed) {
   std::vector<int64_t> nanos;
   for (auto _ : state) {
-    const SocketPlace place;
+    Daemon daemon(transport, CpuOfMiddle(state));
+    const DaemonClientOptions echoing = daemon.NextPeer();
+    const DaemonClientOptions calling = daemon.NextPeer();
     const Link ready = MakeLink();
-    const ChildProcess daemon([&] {
-      const Pinned pin(CpuOfMiddle(state));
-      ServeDaemon(place.endpoint(transport), ready.far);
-    });
-    AwaitByte(ready.near);
     const ChildProcess echo([&] {
       const Pinned pin(CpuOfEnds(state));
       EventCorpus corpus(EventKind::kToolResponse, typed ? EventKind::kToolResponse : EventKind::kCustom,
                          kBodyBytes);
-      const auto client = Connect(place.endpoint(transport), 1);
+      const auto client = Connect(echoing);
       SubscribeReader(*client, "echo", Category::kDatabase,
                       [&](const Event&) { client->Publish(corpus.Next()); });
       if (write(ready.far, "e", 1) != 1) std::abort();
@@ -257,7 +264,7 @@ void DaemonRoundTrip(benchmark::State& state, const char* transport, bool typed)
     const Pinned pin(CpuOfEnds(state));
     EventCorpus corpus(EventKind::kRecordUpdated, typed ? EventKind::kRecordUpdated : EventKind::kCustom,
                        kBodyBytes);
-    const auto client = Connect(place.endpoint(transport), 1);
+    const auto client = Connect(calling);
     std::atomic<int> answers{0};
     TimePoint sent;
     nanos.reserve(kRoundTrips);
@@ -295,10 +302,14 @@ BENCHMARK_CAPTURE(DaemonOneWay, shm_bytes, "shm", EventKind::kCustom)->Apply(One
 BENCHMARK_CAPTURE(DaemonOneWay, bytes, "unix", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, data, "unix", EventKind::kExternalData)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, row, "unix", EventKind::kRecordUpdated)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, tcp_bytes, "tcp", EventKind::kCustom)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, pipe_bytes, "pipe", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK(RelayRoundTrip)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, shm_bytes, "shm", false)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, bytes, "unix", false)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, typed, "unix", true)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, tcp_bytes, "tcp", false)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, pipe_bytes, "pipe", false)->Apply(RoundTrip);
 
 }  // namespace
 }  // namespace routebench::bench
@@ -328,6 +339,24 @@ int main(int argc, char** argv) {
         .bar = 1.5},
        {.title = "daemon:shm beside daemon:unix, 512 plain bytes, round trip",
         .ours = "DaemonRoundTrip/shm_bytes",
+        .limit = "DaemonRoundTrip/bytes",
+        .counter = "p50_us",
+        .higher_is_better = false},
+       {.title = "daemon:tcp beside daemon:unix, 512 plain bytes, one way",
+        .ours = "DaemonOneWay/tcp_bytes",
+        .limit = "DaemonOneWay/bytes",
+        .counter = "items_per_second"},
+       {.title = "daemon:tcp beside daemon:unix, 512 plain bytes, round trip",
+        .ours = "DaemonRoundTrip/tcp_bytes",
+        .limit = "DaemonRoundTrip/bytes",
+        .counter = "p50_us",
+        .higher_is_better = false},
+       {.title = "daemon:pipe beside daemon:unix, 512 plain bytes, one way",
+        .ours = "DaemonOneWay/pipe_bytes",
+        .limit = "DaemonOneWay/bytes",
+        .counter = "items_per_second"},
+       {.title = "daemon:pipe beside daemon:unix, 512 plain bytes, round trip",
+        .ours = "DaemonRoundTrip/pipe_bytes",
         .limit = "DaemonRoundTrip/bytes",
         .counter = "p50_us",
         .higher_is_better = false},

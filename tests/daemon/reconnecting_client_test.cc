@@ -127,7 +127,8 @@ TEST_F(ReconnectingClientTest, RefusesWhereItCannotComeBack) {
   ReconnectingClientOptions options = Options();
   options.client.endpoint = "pipe:3,4";
   const auto client = ReconnectingClient::Connect(options);
-  EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument) << client.status();
+  EXPECT_EQ(client.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(client.status().message()), "a client cannot come back to pipe:3,4");
 }
 
 TEST_F(ReconnectingClientTest, RefusesWhatItCannotRecognise) {

@@ -12,6 +12,7 @@
 #include <fstream>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -48,6 +49,7 @@ class TestEndpoints {
         const std::array<int, 2> to = MakePipe();
         const std::array<int, 2> from = MakePipe();
         listen_.push_back(absl::StrFormat("pipe:%d,%d", to[0], from[1]));
+        daemon_ends_.insert(daemon_ends_.end(), {to[0], from[1]});
         pairs_.push_back({from[0], to[1]});
       }
     } else {
@@ -70,6 +72,10 @@ class TestEndpoints {
     const std::array<int, 2>& pair = pairs_.at(next_++);
     return absl::StrFormat("pipe:%d,%d", pair[0], pair[1]);
   }
+  // Where the daemon is another process, which has inherited its ends: closes them here.
+  void GiveAwayDaemonEnds() {
+    for (const int end : std::exchange(daemon_ends_, {})) close(end);
+  }
   // Of both; empty where none is needed.
   std::string token_file() const { return NeedsToken(transport_) ? File("token") : ""; }
   std::string File(const std::string& name) const { return (directory_.path() / name).string(); }
@@ -90,6 +96,7 @@ class TestEndpoints {
   const std::string transport_;
   PrivateDirectory directory_;
   std::vector<std::string> listen_;
+  std::vector<int> daemon_ends_;
   std::vector<std::array<int, 2>> pairs_;  // the peers' ends
   size_t next_ = 0;                        // of them, that nobody has dialled
 };
