@@ -90,10 +90,6 @@ class ShmChannelTest : public ::testing::Test {
 
 TEST_F(ShmChannelTest, WaitsForAHello) {
   EXPECT_EQ(ReadOnce(), Status::kWouldBlock);
-  const std::array<iovec, 1> parts = {{{const_cast<char*>("x"), 1}}};
-  EXPECT_EQ(channel_->Write(parts).status, Status::kWouldBlock);
-  pollfd polled = {channel_->writable().descriptor, POLLIN, 0};
-  EXPECT_EQ(poll(&polled, 1, 0), 0) << "who waits to write sleeps";
   peer_.Close();
   EXPECT_EQ(ReadOnce(), Status::kEnd);
 }
@@ -121,8 +117,6 @@ class MetShmChannelTest : public ShmChannelTest {
     const auto [ours, theirs] = MakePair();
     bell_ = File(ours);
     const File other(theirs);
-    const std::array<iovec, 1> parts = {{{const_cast<char*>("x"), 1}}};
-    EXPECT_EQ(channel_->Write(parts).status, Status::kWouldBlock);
     EXPECT_EQ(AnswerTo(GoodHello(), {own_.file.get(), other.get()}), Status::kWouldBlock);
     shm::Greeting answer = shm::ReceiveHello(peer_.get(), 1);
     theirs_ = shm::MapPeer(answer.files.at(0), kRing).value();
@@ -211,6 +205,38 @@ TEST_F(MetShmChannelTest, WhatWasCommittedBeforeThePeerDiedArrives) {
   std::array<char, 64> in;
   EXPECT_EQ(channel_->Read(in.data(), in.size()).bytes, 8u);
   EXPECT_EQ(ReadOnce(), Status::kEnd);
+}
+
+TEST_F(ShmChannelTest, SaysWhatItHasToSayWithoutMemoryIfNeedBe) {
+  const std::array<iovec, 1> parts = {{{const_cast<char*>("go away"), 7}}};
+  EXPECT_EQ(channel_->Write(parts).bytes, 7u);
+  shm::Greeting answer = shm::ReceiveHello(peer_.get(), 1);
+  EXPECT_EQ(answer.status, shm::Greeting::Status::kNoMemory);
+  EXPECT_EQ(channel_->Write(parts).bytes, 7u);
+  channel_.reset();
+  std::array<char, 64> in;
+  EXPECT_EQ(recv(peer_.get(), in.data(), in.size(), 0), 14);
+}
+
+TEST_F(ShmChannelTest, ADiallerHearsWhyItIsRefused) {
+  char directory[] = "/tmp/routebench-XXXXXX";
+  ASSERT_NE(mkdtemp(directory), nullptr);
+  const std::string path = std::string(directory) + "/sock";
+  {
+    const auto listener = ShmListener::Listen(path);
+    ASSERT_TRUE(listener.ok()) << listener.status();
+    const auto dialled = DialShm(path);
+    ASSERT_TRUE(dialled.ok());
+    auto accepted = (*listener)->Accept();
+    ASSERT_TRUE(accepted.ok());
+    const std::array<iovec, 1> parts = {{{const_cast<char*>("full"), 4}}};
+    ASSERT_EQ(accepted->channel->Write(parts).bytes, 4u);
+    accepted->channel.reset();
+    std::array<char, 64> in;
+    EXPECT_EQ((*dialled)->Read(in.data(), in.size()).bytes, 4u);
+    EXPECT_EQ((*dialled)->Read(in.data(), in.size()).status, Status::kEnd);
+  }
+  std::filesystem::remove_all(directory);
 }
 
 TEST_F(ShmChannelTest, RefusesAHelloThatIsNotOurs) {

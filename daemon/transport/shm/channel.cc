@@ -50,13 +50,15 @@ class ShmChannel final : public ByteChannel {
   Pollable writable() const override { return room_.pollable(); }
 
  private:
-  enum class Met : uint8_t { kYes, kNotYet, kGone, kBroken };
+  enum class Met : uint8_t { kYes, kNotYet, kWithoutMemory, kGone, kBroken };
   Met Meet();
   Met MeetLocked();
   bool Answer(size_t ring_bytes);
   absl::Status MakeOwn(size_t ring_bytes);
   shm::Hello HelloOf(size_t ring_bytes) const { return {shm::kMagic, shm::LayoutHash(), ring_bytes, epoch_}; }
-  IoResult Ended(Met met);
+  IoResult ReadUnmet(Met met, char* out, size_t size);
+  IoResult WriteUnmet(absl::Span<const iovec> parts);
+  static IoResult Plain(ssize_t moved);
   static IoResult Broken() { return {.status = IoResult::Status::kBroken, .error = EPROTO}; }
 
   const File socket_;
@@ -68,6 +70,7 @@ class ShmChannel final : public ByteChannel {
       false};  // what follows is complete; then the reader has its part, the writer its own
   std::mutex meeting_;
   bool dialled_ = false;
+  std::atomic<bool> without_memory_{false};  // bytes go over the socket, from who accepted to who dialled
   File room_socket_;
   shm::OwnSegment own_;
   std::unique_ptr<shm::Mapping> peer_;
@@ -103,10 +106,11 @@ absl::Status ShmChannel::Call(size_t ring_bytes) {
   }
   room_socket_ = File(ends[0]);
   const File theirs(ends[1]);
-  if (!room_.Watch(room_socket_.get()) ||
-      !shm::SendHello(socket_.get(), HelloOf(ring_bytes), {own_.file.get(), theirs.get()})) {
-    return absl::UnavailableError("shared memory: the daemon has gone");
+  if (!room_.Watch(room_socket_.get())) {
+    return absl::UnavailableError("shared memory: no descriptors are left");
   }
+  // Where the daemon has gone already, it may have said why.
+  shm::SendHello(socket_.get(), HelloOf(ring_bytes), {own_.file.get(), theirs.get()});
   own_.file.Close();
   return absl::OkStatus();
 }
@@ -114,7 +118,8 @@ absl::Status ShmChannel::Call(size_t ring_bytes) {
 ShmChannel::Met ShmChannel::Meet() {
   if (met_.load(std::memory_order_acquire)) return Met::kYes;
   const std::lock_guard lock(meeting_);
-  return met_.load(std::memory_order_relaxed) ? Met::kYes : MeetLocked();
+  if (met_.load(std::memory_order_relaxed)) return Met::kYes;
+  return without_memory_.load() ? Met::kWithoutMemory : MeetLocked();
 }
 
 ShmChannel::Met ShmChannel::MeetLocked() {
@@ -122,6 +127,10 @@ ShmChannel::Met ShmChannel::MeetLocked() {
   if (greeting.status == Greeting::Status::kNothing) return Met::kNotYet;
   if (greeting.status == Greeting::Status::kGone) return Met::kGone;
   if (greeting.status == Greeting::Status::kBroken) return Met::kBroken;
+  if (greeting.status == Greeting::Status::kNoMemory) {
+    without_memory_.store(true);
+    return Met::kWithoutMemory;
+  }
   const size_t ring_bytes = greeting.hello.ring_bytes;
   auto mapped = shm::MapPeer(greeting.files[0], ring_bytes);
   if (!mapped.ok()) return Met::kBroken;
@@ -130,7 +139,6 @@ ShmChannel::Met ShmChannel::MeetLocked() {
     if (!shm::IsBell(greeting.files[1])) return Met::kBroken;
     room_socket_ = std::move(greeting.files[1]);
     if (!Answer(ring_bytes)) return Met::kGone;
-    room_.KeepReady();
   }
   reader_.emplace(own_.mapping->positions(), peer_->positions(), peer_->ring(), ring_bytes,
                   greeting.hello.epoch);
@@ -148,14 +156,31 @@ bool ShmChannel::Answer(size_t ring_bytes) {
   return true;
 }
 
-IoResult ShmChannel::Ended(Met met) {
-  if (met == Met::kGone) return {.status = IoResult::Status::kEnd};
+IoResult ShmChannel::Plain(ssize_t moved) {
+  if (moved > 0) return {.bytes = static_cast<size_t>(moved)};
+  const bool blocks = moved < 0 && (errno == EAGAIN || errno == EINTR);
+  return {.status = blocks ? IoResult::Status::kWouldBlock : IoResult::Status::kEnd};
+}
+
+IoResult ShmChannel::ReadUnmet(Met met, char* out, size_t size) {
   if (met == Met::kBroken) return Broken();
-  return {.status = IoResult::Status::kWouldBlock};
+  if (met == Met::kGone) return {.status = IoResult::Status::kEnd};
+  if (met == Met::kNotYet) return {.status = IoResult::Status::kWouldBlock};
+  return Plain(recv(socket_.get(), out, size, MSG_DONTWAIT));
+}
+
+// Of who accepted: a refusal need not wait for the Hello.
+IoResult ShmChannel::WriteUnmet(absl::Span<const iovec> parts) {
+  const std::lock_guard lock(meeting_);
+  if (!without_memory_.exchange(true)) shm::SendHello(socket_.get(), HelloOf(0), {});
+  msghdr message = {};
+  message.msg_iov = const_cast<iovec*>(parts.data());
+  message.msg_iovlen = parts.size();
+  return Plain(sendmsg(socket_.get(), &message, MSG_DONTWAIT | MSG_NOSIGNAL));
 }
 
 IoResult ShmChannel::Read(char* out, size_t size) {
-  if (const Met met = Meet(); met != Met::kYes) return Ended(met);
+  if (const Met met = Meet(); met != Met::kYes) return ReadUnmet(met, out, size);
   size_t bytes = 0;
   bool gone = false;
   bool rung = false;
@@ -186,14 +211,11 @@ IoResult ShmChannel::Read(char* out, size_t size) {
 
 IoResult ShmChannel::Write(absl::Span<const iovec> parts) {
   if (shut_.load()) return {.status = IoResult::Status::kEnd};
+  const Met met = Meet();
+  if (met == Met::kBroken) return Broken();
+  if (met == Met::kGone) return {.status = IoResult::Status::kEnd};
   // The dialler does not wait for the peer before it writes.
-  if (const Met met = Meet(); met != Met::kYes && (!dialled_ || met != Met::kNotYet)) {
-    if (met == Met::kNotYet) {
-      const std::lock_guard lock(meeting_);
-      if (!met_.load(std::memory_order_relaxed)) room_.Drain();
-    }
-    return Ended(met);
-  }
+  if (met != Met::kYes && !dialled_) return WriteUnmet(parts);
   Moved moved = writer_->Write(parts);
   bool gone = false;
   bool rung = false;

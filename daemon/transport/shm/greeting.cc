@@ -14,9 +14,17 @@ namespace {
 constexpr size_t kMaxDescriptors = 2;
 using ControlBuffer = std::array<char, CMSG_SPACE(kMaxDescriptors * sizeof(int))>;
 
+bool IsOurs(const Hello& hello) { return hello.magic == kMagic && hello.layout == LayoutHash(); }
+
 bool Fits(const Hello& hello) {
-  return hello.magic == kMagic && hello.layout == LayoutHash() && std::has_single_bit(hello.ring_bytes) &&
-         hello.ring_bytes >= kMinRingBytes && hello.ring_bytes <= kMaxRingBytes;
+  return std::has_single_bit(hello.ring_bytes) && hello.ring_bytes >= kMinRingBytes &&
+         hello.ring_bytes <= kMaxRingBytes;
+}
+
+Greeting::Status StatusOf(const Hello& hello, size_t files, size_t descriptors) {
+  if (!IsOurs(hello)) return Greeting::Status::kBroken;
+  if (hello.ring_bytes == 0 && files == 0 && descriptors == 1) return Greeting::Status::kNoMemory;
+  return Fits(hello) && files == descriptors ? Greeting::Status::kDone : Greeting::Status::kBroken;
 }
 
 std::vector<File> TakeFiles(msghdr& message) {
@@ -40,13 +48,15 @@ bool SendHello(int socket, const Hello& hello, absl::Span<const int> descriptors
   msghdr message = {};
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  message.msg_control = buffer.data();
-  message.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
-  cmsghdr* const rights = CMSG_FIRSTHDR(&message);
-  rights->cmsg_level = SOL_SOCKET;
-  rights->cmsg_type = SCM_RIGHTS;
-  rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
-  std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
+  if (!descriptors.empty()) {
+    message.msg_control = buffer.data();
+    message.msg_controllen = CMSG_SPACE(descriptors.size() * sizeof(int));
+    cmsghdr* const rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN(descriptors.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(rights), descriptors.data(), descriptors.size() * sizeof(int));
+  }
   return sendmsg(socket, &message, MSG_DONTWAIT | MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof hello);
 }
 
@@ -68,8 +78,8 @@ Greeting ReceiveHello(int socket, size_t descriptors) {
   greeting.files = TakeFiles(message);
   const bool whole =
       got == static_cast<ssize_t>(sizeof greeting.hello) && (message.msg_flags & MSG_CTRUNC) == 0;
-  const bool right = whole && greeting.files.size() == descriptors && Fits(greeting.hello);
-  greeting.status = right ? Greeting::Status::kDone : Greeting::Status::kBroken;
+  greeting.status =
+      whole ? StatusOf(greeting.hello, greeting.files.size(), descriptors) : Greeting::Status::kBroken;
   return greeting;
 }
 

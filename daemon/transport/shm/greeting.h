@@ -11,21 +11,23 @@
 
 namespace routebench::transport::shm {
 
-// False: the socket does not take it.
+// False: the socket does not take it. Without descriptors it is one of no memory.
 bool SendHello(int socket, const Hello& hello, absl::Span<const int> descriptors);
 
 struct Greeting {
   enum class Status : uint8_t {
     kDone,
-    kNothing,  // not yet
-    kGone,     // the peer
-    kBroken,   // something else, or not exactly the descriptors that belong to it
+    kNoMemory,  // bytes follow on the socket
+    kNothing,   // not yet
+    kGone,      // the peer
+    kBroken,    // something else, or not exactly the descriptors that belong to it
   };
   Status status = Status::kNothing;
   Hello hello{};
   std::vector<File> files;
 };
-// Never blocks. A Hello of another layout or an impossible size is kBroken.
+// Never blocks. A Hello of another layout or an impossible size is kBroken; one of no memory, too, where
+// `descriptors` is not that of a dialler, 1.
 Greeting ReceiveHello(int socket, size_t descriptors);
 
 // Whether it can be a bell: a connected Unix stream socket.

@@ -62,7 +62,8 @@ constexpr size_t RecordBytes(size_t length) {
 constexpr size_t MaxLength(size_t ring_bytes) { return ring_bytes / 4; }
 
 // The first bytes on the socket, from each side to the other, with the descriptor of its segment; from the
-// dialler also with that of a second socket, the bell for room.
+// dialler also with that of a second socket, the bell for room. Who accepted and has something to say before
+// it has heard a Hello shares no memory: its own has `ring_bytes` 0, no descriptor, and the bytes follow it.
 struct Hello {
   uint64_t magic;
   uint64_t layout;
