@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "events/payloads/sample.h"
+#include "events/routing_options.h"
 #include "loadgen/flag_reader.h"
 #include "loadgen/options_receiving.h"
 #include "loadgen/workload/quantities.h"
@@ -90,7 +91,10 @@ void SetLoad(const RunOptions& options, FlagReader& reader, record::RunPlan& pla
   plan.set_payload_max_bytes(sizes.max);
   SetRules(options, level.has_value() ? level->rules : 0, reader, plan);
   const uint32_t services = options.services.value_or(level.has_value() ? level->services : kDefaultServices);
-  reader.Require(services >= 1 && services <= 10'000, "--services: 1 to 10000");
+  // Each publisher of requests registers one more, for the answers.
+  const size_t askers = options.exchange == "request" ? std::min<size_t>(options.publishers, 1024) : 0;
+  const size_t most = RoutingOptions().max_services - askers;
+  reader.Require(services >= 1 && services <= most, absl::StrCat("--services: 1 to ", most));
   if (reader.status().ok()) PlanServices(services, plan);
 }
 
