@@ -167,6 +167,16 @@ TEST_F(MetShmChannelTest, WhatWasNotReadIsAnnouncedWithoutABell) {
   EXPECT_FALSE(Ready(channel_->readable()));
 }
 
+TEST_F(MetShmChannelTest, AReadThatFillsItsBufferIsFollowedByAnother) {
+  PeerWrites("x");
+  std::array<char, 1> in;
+  ASSERT_EQ(channel_->Read(in.data(), in.size()).bytes, 1u);
+  EXPECT_TRUE(Ready(channel_->readable())) << "it has not asked for more, so that no bell would tell of it";
+  EXPECT_EQ(ReadOnce(), Status::kWouldBlock);
+  EXPECT_FALSE(Ready(channel_->readable()));
+  EXPECT_TRUE(PeerWrites("y").ring);
+}
+
 TEST_F(MetShmChannelTest, ATailThatCannotBeEndsTheConnection) {
   own_.mapping->positions()->tail.value.store(kRing * 2);
   EXPECT_EQ(ReadOnce(), Status::kBroken);

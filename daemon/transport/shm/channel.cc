@@ -190,8 +190,8 @@ IoResult ShmChannel::Read(char* out, size_t size) {
     if (moved.ring) shm::Ring(room_socket_.get());
     if (moved.broken) return Broken();
     if (bytes == size) {
-      // What stays in the ring may have come without a bell that is still to be heard.
-      if (reader_->seen()) more_.KeepReady();
+      // Whatever is there or comes may have no bell that is still to be heard: nothing has been asked for.
+      more_.KeepReady();
       break;
     }
     // In this order: a ring that belongs to what comes from now on is not drained.
@@ -217,6 +217,7 @@ IoResult ShmChannel::Write(absl::Span<const iovec> parts) {
   // The dialler does not wait for the peer before it writes.
   if (met != Met::kYes && !dialled_) return WriteUnmet(parts);
   Moved moved = writer_->Write(parts);
+  bool ring = moved.ring;  // perhaps for a record of no bytes, which filled the end of the ring
   bool gone = false;
   bool rung = false;
   while (moved.bytes == 0 && !moved.broken) {
@@ -225,8 +226,9 @@ IoResult ShmChannel::Write(absl::Span<const iovec> parts) {
     rung = rung || drained == Doorbell::Drained::kRung;
     if (gone || !writer_->AskForRoom()) break;
     moved = writer_->Write(parts);
+    ring = ring || moved.ring;
   }
-  if (moved.ring) shm::Ring(socket_.get());
+  if (ring) shm::Ring(socket_.get());
   if (moved.broken) return Broken();
   if (moved.bytes > 0) {
     idle_room_ = 0;
