@@ -101,8 +101,8 @@ absl::StatusOr<std::unique_ptr<DaemonProcess>> DaemonProcess::Start(const std::s
 }
 
 absl::Status DaemonProcess::Prepare(const std::string& transport) {
-  if (transport == "unix") {
-    address_.endpoint = absl::StrCat(directory_, "/eventd.sock");
+  if (transport == "unix" || transport == "shm") {
+    address_.endpoint = absl::StrCat(transport == "shm" ? "shm:" : "", directory_, "/eventd.sock");
     listen_ = {"--listen", address_.endpoint};
     return absl::OkStatus();
   }

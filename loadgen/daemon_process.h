@@ -19,7 +19,7 @@ namespace routebench::loadgen {
 absl::StatusOr<std::string> FindEventd(const std::string& flag);
 
 struct DaemonSettings {
-  std::string transport = "unix";  // or tcp, pipe
+  std::string transport = "unix";  // or shm, tcp, pipe
   std::string balancer;            // empty: its default
   bool keeps_names = false;        // of at-least-once subscriptions, in its private directory
 };

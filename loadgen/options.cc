@@ -168,7 +168,7 @@ void SetShape(const RunOptions& options, FlagReader& reader, record::RunPlan& pl
 
 // Of an endpoint; a path is one of Unix sockets.
 std::string TransportNamed(const std::string& endpoint) {
-  for (const char* const transport : {"tcp", "pipe"}) {
+  for (const char* const transport : {"tcp", "shm", "pipe"}) {
     if (absl::StartsWith(endpoint, absl::StrCat(transport, ":"))) return transport;
   }
   return "unix";
@@ -201,8 +201,9 @@ void CheckPlaces(const RunOptions& options, FlagReader& reader) {
 }  // namespace
 
 const std::vector<std::string>& BackendNames() {
-  static const auto& names = *new std::vector<std::string>{
-      "coordinator", "coordinator:inline", "daemon", "daemon:unix", "daemon:tcp", "daemon:pipe", "null"};
+  static const auto& names =
+      *new std::vector<std::string>{"coordinator", "coordinator:inline", "daemon",     "daemon:unix",
+                                    "daemon:tcp",  "daemon:pipe",        "daemon:shm", "null"};
   return names;
 }
 
@@ -253,7 +254,7 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
   };
   const char* what = "What to compare";
   flag(what, "--backend", o.backend,
-       "coordinator, coordinator:inline, daemon (= daemon:unix), daemon:tcp, daemon:pipe or null "
+       "coordinator, coordinator:inline, daemon (= daemon:unix), daemon:tcp, daemon:pipe, daemon:shm or null "
        "[coordinator]");
   app.add_flag("--same-process", o.same_process, "daemon: receive in the publishing process")->group(what);
   flag(what, "--endpoint", o.endpoint, "daemon: where a running eventd listens, which is left running");

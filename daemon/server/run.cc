@@ -54,7 +54,7 @@ std::string BalancingNames() {
 
 void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--listen", flags.listen,
-                 "where to listen: unix:PATH, or a path; tcp:HOST:PORT (port 0: one that is free, "
+                 "where to listen: unix:PATH, or a path; shm:PATH; tcp:HOST:PORT (port 0: one that is free, "
                  "named when "
                  "it is ready); "
                  "pipe:READ,WRITE: two inherited descriptors; may be given again for more places")

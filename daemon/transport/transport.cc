@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/transport/pipe.h"
+#include "daemon/transport/shm/channel.h"
 #include "daemon/transport/tcp_socket.h"
 #include "daemon/transport/unix_socket.h"
 
@@ -25,6 +26,11 @@ const std::vector<Transport>& Transports() {
        .listen = [](const std::string& path,
                     const ListenOptions&) { return Generic(UnixListener::Listen(path)); },
        .dial = [](const std::string& path, const DialOptions&) { return DialUnix(path); }},
+      {.name = "shm",
+       .address = "PATH",
+       .listen = [](const std::string& path,
+                    const ListenOptions&) { return Generic(ShmListener::Listen(path)); },
+       .dial = [](const std::string& path, const DialOptions&) { return DialShm(path); }},
       {.name = "tcp",
        .address = "HOST:PORT",
        .listen = [](const std::string& address,

@@ -298,12 +298,14 @@ void RoundTrip(benchmark::internal::Benchmark* it) {
 }
 
 BENCHMARK(RelayOneWay)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, shm_bytes, "shm", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, bytes, "unix", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, data, "unix", EventKind::kExternalData)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, row, "unix", EventKind::kRecordUpdated)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, tcp_bytes, "tcp", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, pipe_bytes, "pipe", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK(RelayRoundTrip)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, shm_bytes, "shm", false)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, bytes, "unix", false)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, typed, "unix", true)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, tcp_bytes, "tcp", false)->Apply(RoundTrip);
@@ -330,6 +332,16 @@ int main(int argc, char** argv) {
         .limit = "RelayOneWay/",
         .counter = "items_per_second",
         .bar = 0.4},
+       {.title = "daemon:shm beside daemon:unix, 512 plain bytes, one way",
+        .ours = "DaemonOneWay/shm_bytes",
+        .limit = "DaemonOneWay/bytes",
+        .counter = "items_per_second",
+        .bar = 1.5},
+       {.title = "daemon:shm beside daemon:unix, 512 plain bytes, round trip",
+        .ours = "DaemonRoundTrip/shm_bytes",
+        .limit = "DaemonRoundTrip/bytes",
+        .counter = "p50_us",
+        .higher_is_better = false},
        {.title = "daemon:tcp beside daemon:unix, 512 plain bytes, one way",
         .ours = "DaemonOneWay/tcp_bytes",
         .limit = "DaemonOneWay/bytes",

@@ -18,6 +18,7 @@ const std::vector<BackendFixture>& Backends() {
       {.name = "daemon:unix", .make = MakeDaemonUnix, .crosses_processes = true},
       {.name = "daemon:tcp", .make = MakeDaemonTcp, .crosses_processes = true},
       {.name = "daemon:pipe", .make = MakeDaemonPipe, .crosses_processes = true},
+      {.name = "daemon:shm", .make = MakeDaemonShm, .crosses_processes = true},
   };
   return backends;
 }

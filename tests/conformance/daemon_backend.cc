@@ -47,4 +47,8 @@ std::unique_ptr<Backend> MakeDaemonPipe(const RouterOptions& options, testing::F
   return std::make_unique<DaemonBackend>(options, time, "pipe");
 }
 
+std::unique_ptr<Backend> MakeDaemonShm(const RouterOptions& options, testing::FakeTime& time) {
+  return std::make_unique<DaemonBackend>(options, time, "shm");
+}
+
 }  // namespace routebench::conformance

@@ -11,6 +11,7 @@ namespace routebench::conformance {
 std::unique_ptr<Backend> MakeDaemonUnix(const RouterOptions& options, testing::FakeTime& time);
 std::unique_ptr<Backend> MakeDaemonTcp(const RouterOptions& options, testing::FakeTime& time);
 std::unique_ptr<Backend> MakeDaemonPipe(const RouterOptions& options, testing::FakeTime& time);
+std::unique_ptr<Backend> MakeDaemonShm(const RouterOptions& options, testing::FakeTime& time);
 
 }  // namespace routebench::conformance
 

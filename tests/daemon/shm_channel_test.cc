@@ -122,6 +122,7 @@ class MetShmChannelTest : public ShmChannelTest {
     theirs_ = shm::MapPeer(answer.files.at(0), kRing).value();
     writer_.emplace(own_.mapping->positions(), own_.mapping->ring(), kRing, GoodHello().epoch);
     writer_->Meet(theirs_->positions());
+    epoch_ = answer.hello.epoch;
   }
 
   shm::Moved PeerWrites(std::string_view bytes) {
@@ -137,6 +138,7 @@ class MetShmChannelTest : public ShmChannelTest {
   File bell_;
   std::unique_ptr<shm::Mapping> theirs_;
   std::optional<shm::RingWriter> writer_;
+  uint64_t epoch_ = 0;  // of the channel's ring
 };
 
 TEST_F(MetShmChannelTest, MayWriteNow) {
@@ -175,6 +177,20 @@ TEST_F(MetShmChannelTest, AReadThatFillsItsBufferIsFollowedByAnother) {
   EXPECT_EQ(ReadOnce(), Status::kWouldBlock);
   EXPECT_FALSE(Ready(channel_->readable()));
   EXPECT_TRUE(PeerWrites("y").ring);
+}
+
+TEST_F(MetShmChannelTest, AWriteThatFindsRoomIsFollowedByAnother) {
+  const std::string block(kRing, 'x');
+  const std::array<iovec, 1> much = {{{const_cast<char*>(block.data()), block.size()}}};
+  while (channel_->Write(much).status == Status::kDone) {
+  }
+  ASSERT_FALSE(Ready(channel_->writable()));
+  shm::RingReader reader(own_.mapping->positions(), theirs_->positions(), theirs_->ring(), kRing, epoch_);
+  std::string in(kRing / 4, 0);
+  ASSERT_FALSE(reader.Read(in.data(), in.size()).ring) << "it has asked for half of the ring";
+  const std::array<iovec, 1> little = {{{const_cast<char*>(block.data()), 1}}};
+  ASSERT_EQ(channel_->Write(little).status, Status::kDone);
+  EXPECT_TRUE(Ready(channel_->writable())) << "it has not asked for more, so that no bell would tell of it";
 }
 
 TEST_F(MetShmChannelTest, ATailThatCannotBeEndsTheConnection) {

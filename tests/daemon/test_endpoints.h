@@ -39,8 +39,8 @@ class TestEndpoints {
   static constexpr int kPeers = 12;
 
   explicit TestEndpoints(std::string_view transport, int peers = kPeers) : transport_(transport) {
-    if (transport == "unix") {
-      listen_ = {"unix:" + File("eventd.sock")};
+    if (transport == "unix" || transport == "shm") {
+      listen_ = {std::string(transport) + ":" + File("eventd.sock")};
     } else if (transport == "tcp") {
       listen_ = {"tcp:127.0.0.1:0"};
       WriteToken(token_file(), kToken);

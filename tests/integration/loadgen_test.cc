@@ -102,7 +102,8 @@ INSTANTIATE_TEST_SUITE_P(, LoadgenRunTest,
                          ::testing::Values(Case{"null", "steady"}, Case{"coordinator", "steady"},
                                            Case{"coordinator", "burst"}, Case{"coordinator:inline", "ramp"},
                                            Case{"daemon", "spike"}, Case{"daemon", "mixed"},
-                                           Case{"daemon:tcp", "burst"}, Case{"daemon:pipe", "steady"}));
+                                           Case{"daemon:tcp", "burst"}, Case{"daemon:pipe", "steady"},
+                                           Case{"daemon:shm", "burst"}));
 
 TEST_F(LoadgenTest, ReceivesInTheSameProcessWhenAsked) {
   const Finished run =
@@ -217,7 +218,8 @@ TEST_P(LoadgenSignalTest, EndsEarlyAndLeavesNothing) {
 
 INSTANTIATE_TEST_SUITE_P(, LoadgenSignalTest,
                          ::testing::Values(Stop{SIGINT, "daemon"}, Stop{SIGTERM, "daemon"},
-                                           Stop{SIGINT, "daemon:tcp"}, Stop{SIGINT, "daemon:pipe"}));
+                                           Stop{SIGINT, "daemon:tcp"}, Stop{SIGINT, "daemon:pipe"},
+                                           Stop{SIGINT, "daemon:shm"}));
 
 TEST_F(LoadgenTest, KilledItTakesItsChildrenWithIt) {
   LoadgenRun run(LongRun(), directory_);

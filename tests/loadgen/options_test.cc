@@ -316,6 +316,7 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"--backend", "daemon", "--endpoint", "pipe:3,4"}, "--endpoint", "pipe"},
         Wrong{{"--backend", "daemon", "--endpoint", "tcp:[::1]:1"}, "--endpoint", "daemon:tcp"},
         Wrong{{"--backend", "daemon:tcp", "--endpoint", "/a"}, "--endpoint", "daemon:unix"},
+        Wrong{{"--backend", "daemon:unix", "--endpoint", "shm:/a"}, "--endpoint", "daemon:shm"},
         Wrong{{"--backend", "daemon:tcp", "--token-file", "/a"}, "--token-file", "--endpoint"},
         Wrong{{"--same-process"}, "--same-process", "--backend daemon"},
         Wrong{{"--payload", "20B"}, "--payload", "88B"},

@@ -232,6 +232,8 @@ IoResult ShmChannel::Write(absl::Span<const iovec> parts) {
   if (moved.broken) return Broken();
   if (moved.bytes > 0) {
     idle_room_ = 0;
+    // There may be room left, or the peer have been asked for a bell that this has forestalled.
+    room_.KeepReady();
     return {.bytes = moved.bytes};
   }
   if (gone) return {.status = IoResult::Status::kEnd};
