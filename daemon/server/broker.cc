@@ -19,6 +19,7 @@
 #include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "daemon/server/descriptors.h"
 #include "daemon/server/loop_timers.h"
 #include "daemon/server/name_store.h"
 #include "daemon/server/session.h"
@@ -38,6 +39,12 @@ namespace {
 constexpr Duration kInquiryTimeout = std::chrono::seconds(1);
 // Taken from the listener at once, so that a flood of peers does not stop the events.
 constexpr int kAcceptsAtOnce = 16;
+// A peer that would leave fewer descriptors than this is refused: what they are needed for (its own transport
+// may take several, the names of subscriptions their files, and the next one who is to be told so) must not
+// fail.
+constexpr size_t kSpareDescriptors = 16;
+// Where even that is not enough: until somebody looks again whether a peer can be accepted.
+constexpr Duration kAcceptPause = std::chrono::seconds(1);
 // Of the number of a subscription, below the millisecond in which its daemon began.
 constexpr int kNumberBits = 22;
 
@@ -141,7 +148,8 @@ class Broker::Loop final : public SessionHost {
   void OnEstablished(Session& session) override;
 
   void AcceptNext(Door& door);
-  void AcceptAll(Door& door);
+  // False: peers may wait that could not be accepted.
+  bool AcceptAll(Door& door);
   void Admit(transport::Accepted peer, std::string_view token);
   void Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error);
   void ReadNext(const ConnectionPtr& connection);
@@ -174,6 +182,7 @@ class Broker::Loop final : public SessionHost {
   const BrokerOptions options_;
   const std::string token_;
   const wire::TimeDomain domain_ = wire::TimeDomain::OfThisProcess();
+  EventStore store_;  // outlives the loop, whose last handlers hold sessions, and these events
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
   std::vector<std::string> endpoints_;
@@ -181,7 +190,6 @@ class Broker::Loop final : public SessionHost {
   const std::unique_ptr<Timers> peer_timers_;
   const std::unique_ptr<Timers> event_timers_;
 
-  EventStore store_;
   const std::unique_ptr<NameStore> names_;  // null: there are none
   Exchange exchange_;
   const Session::Shared shared_;
@@ -243,26 +251,30 @@ auto Broker::Loop::OnLoop(Call call) {
 void Broker::Loop::AcceptNext(Door& door) {
   door.watched.Await(door.listener->readable(), [this, &door](const error_code& error) {
     if (error) return;
-    AcceptAll(door);
-    if (!door.listener->is_over()) AcceptNext(door);
+    const bool able = AcceptAll(door);
+    if (door.listener->is_over()) return;
+    if (able) return AcceptNext(door);
+    After(kAcceptPause, [this, &door] { AcceptNext(door); });
   });
 }
 
-void Broker::Loop::AcceptAll(Door& door) {
+bool Broker::Loop::AcceptAll(Door& door) {
   exchange_.UpdateTime();
   for (int i = 0; i < kAcceptsAtOnce; ++i) {
     auto peer = door.listener->Accept();
     if (!peer.ok()) {
-      const ProtocolError error =
-          absl::IsPermissionDenied(peer.status()) ? ProtocolError::kOtherUser : ProtocolError::kSystem;
+      const ProtocolError error = absl::IsPermissionDenied(peer.status())    ? ProtocolError::kOtherUser
+                                  : absl::IsResourceExhausted(peer.status()) ? ProtocolError::kNoDescriptors
+                                                                             : ProtocolError::kSystem;
       ++counters_.ended[static_cast<size_t>(error)];
       Log(LogLevel::kWarning, absl::StrCat("event=peer_refused reason=", std::string(wire::Name(error)),
                                            " detail=\"", peer.status().message(), "\""));
-      return;
+      return error == ProtocolError::kOtherUser;
     }
-    if (peer->channel == nullptr) return;
+    if (peer->channel == nullptr) return true;
     Admit(*std::move(peer), door.listener->knows_peers() ? std::string_view() : token_);
   }
+  return true;
 }
 
 void Broker::Loop::Admit(transport::Accepted peer, std::string_view token) {
@@ -270,6 +282,8 @@ void Broker::Loop::Admit(transport::Accepted peer, std::string_view token) {
   if (connections_.size() >= options_.limits.max_sessions) {
     return Refuse(std::move(peer.channel), peer.pid, ProtocolError::kTooManySessions);
   }
+  if (!DescriptorsLeft(kSpareDescriptors))
+    return Refuse(std::move(peer.channel), peer.pid, ProtocolError::kNoDescriptors);
   const uint32_t number = ++last_session_;
   auto connection =
       std::make_shared<Connection>(io_, shared_, std::move(peer.channel), number, peer.pid, token);

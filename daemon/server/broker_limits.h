@@ -11,7 +11,7 @@ namespace routebench::daemon {
 
 struct BrokerLimits {
   size_t max_body_bytes = size_t{10} << 20;
-  size_t max_sessions = 1024;
+  size_t max_sessions = 16'384;
   size_t max_subscriptions = 4096;        // of one session
   size_t max_capacity = size_t{1} << 20;  // of one subscription, in events
   // Bytes that a session may have published and not yet been given credit for; one event may overdraw it.

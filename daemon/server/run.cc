@@ -21,6 +21,7 @@
 #include "absl/strings/str_join.h"
 #include "daemon/server/broker.h"
 #include "daemon/server/crash_point.h"
+#include "daemon/server/descriptors.h"
 #include "daemon/transport/unix_socket.h"
 #include "daemon/wire/frames.h"
 #include "events/mutex.h"
@@ -182,6 +183,7 @@ int Serve(const Flags& flags, std::ostream& err) {
     }
   }
   LineLog log(err, flags.log_level);
+  RaiseDescriptorLimit();
   const int signals = BlockStopSignals();
   const int deserted = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   signal(SIGPIPE, SIG_IGN);

@@ -216,7 +216,7 @@ absl::StatusOr<Accepted> TcpListener::Accept() {
   if (descriptor >= 0) return Accepted{std::make_unique<TcpChannel>(descriptor)};
   // Errors of the network are those of one peer that never came.
   if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-    return SystemError("cannot accept a peer on", endpoint_, errno);
+    return absl::ResourceExhaustedError(SystemError("cannot accept a peer on", endpoint_, errno).message());
   }
   return Accepted();
 }

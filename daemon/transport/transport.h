@@ -39,7 +39,8 @@ class Listener {
  public:
   virtual ~Listener() = default;
 
-  // The next waiting peer. PermissionDenied: a peer of another user, which has been closed. Never blocks.
+  // The next waiting peer. Never blocks. PermissionDenied: a peer of another user, which has been closed.
+  // ResourceExhausted: the system has no descriptor or memory for it; it goes on waiting.
   virtual absl::StatusOr<Accepted> Accept() = 0;
   // Ready when a peer waits.
   virtual Pollable readable() const = 0;

@@ -206,7 +206,9 @@ absl::StatusOr<UnixListener::Peer> UnixListener::AcceptSocket() {
   const int descriptor = accept4(descriptor_, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);
   if (descriptor < 0) {
     if (errno == EAGAIN || errno == EINTR || errno == ECONNABORTED) return Peer();
-    return SystemError("cannot accept a peer on", path_, errno);
+    const int number = errno;
+    const absl::Status error = SystemError("cannot accept a peer on", path_, number);
+    return number == EMFILE || number == ENFILE ? absl::ResourceExhaustedError(error.message()) : error;
   }
   const absl::StatusOr<ucred> peer = PeerOf(descriptor);
   if (!peer.ok()) {

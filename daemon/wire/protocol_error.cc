@@ -10,6 +10,7 @@ std::string_view Name(ProtocolError error) {
                                                                                "other_user",
                                                                                "wrong_token",
                                                                                "too_many_sessions",
+                                                                               "no_descriptors",
                                                                                "handshake_timeout",
                                                                                "handshake_broken",
                                                                                "frame_too_long",

@@ -15,6 +15,7 @@ enum class ProtocolError : uint8_t {
   kOtherUser,         // credentials of another user
   kWrongToken,        // or none, where the transport demands one
   kTooManySessions,   // the broker's limit
+  kNoDescriptors,     // the system lets the broker open no more
   kHandshakeTimeout,  // no greeting in time
   kHandshakeBroken,   // gone, or something else than a greeting
   // The peer broke the protocol
@@ -32,7 +33,7 @@ enum class ProtocolError : uint8_t {
   kShutdown,     // the broker stops
   kSystem,       // the system refused to read or write
 };
-inline constexpr size_t kProtocolErrorCount = 19;
+inline constexpr size_t kProtocolErrorCount = 20;
 
 // Stable names for logs and messages: "version", "frame_too_long".
 std::string_view Name(ProtocolError error);

@@ -24,6 +24,7 @@ class EventdProcess {
   bool AwaitReady();
   // Where it listens, once it is ready: separated by spaces.
   const std::string& endpoints() const { return endpoints_; }
+  pid_t pid() const { return pid_; }
   void Signal(int number) const;
   // Sends SIGSTOP and waits until it stands still.
   void Stop() const;

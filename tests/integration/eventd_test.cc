@@ -1,12 +1,16 @@
 // The real eventd: its life from start to stop, and what its clients see of its death.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <filesystem>
+#include <future>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_format.h"
 #include "daemon/client/daemon_client.h"
@@ -159,6 +163,92 @@ TEST_F(EventdTest, StopsAtItsDeadlineWhenAHandlerIsStuck) {
   EXPECT_THAT(eventd.log(), HasSubstr("event=drain_incomplete detail=\"1 events are in flight\""));
   EXPECT_THAT(eventd.log(), HasSubstr("routed=1 in_flight=0 balanced=yes dropped_closed=1"));
   gate.Open();
+}
+
+TEST_F(EventdTest, StopsInGoodOrderWithPeersThatKnowItsAttributes) {
+  EventdProcess eventd({"--listen", socket()});
+  ASSERT_TRUE(eventd.AwaitReady());
+  const Inbox inbox;
+  const auto subscriber = Connect();
+  const auto publisher = Connect();
+  ASSERT_TRUE(subscriber->Register({.id = "receiver"}).ok());
+  ASSERT_TRUE(subscriber->Subscribe({.service = "receiver"}, inbox.Acknowledging()).ok());
+  Event event = NewEvent();
+  event.attributes = std::make_shared<Attributes>(Attributes{.source = {.id = "a"}});
+  ASSERT_EQ(publisher->Publish(event), PublishResult::kAccepted);
+  ASSERT_TRUE(publisher->Drain(kPatience).ok());
+  eventd.Signal(SIGTERM);
+  EXPECT_EQ(eventd.AwaitExit(), 0);
+}
+
+// Of a living process. The hard limit stays: nobody but root may raise it again.
+void LimitDescriptors(pid_t pid, size_t limit) {
+  rlimit both;
+  ASSERT_EQ(prlimit(pid, RLIMIT_NOFILE, nullptr, &both), 0);
+  both.rlim_cur = std::min<rlim_t>(limit, both.rlim_max);
+  ASSERT_EQ(prlimit(pid, RLIMIT_NOFILE, &both, nullptr), 0);
+}
+size_t DescriptorsOf(pid_t pid) {
+  const auto directory = std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/fd");
+  return static_cast<size_t>(std::distance(directory, {}));
+}
+
+// Over every transport that peers can come by as they like.
+class EventdLimitTest : public EventdTest, public ::testing::WithParamInterface<std::string> {
+ protected:
+  EventdLimitTest() : endpoints_(GetParam()) {
+    std::vector<std::string> arguments = {"--listen", endpoints_.listen().front()};
+    if (!endpoints_.token_file().empty()) {
+      arguments.insert(arguments.end(), {"--token-file", endpoints_.token_file()});
+    }
+    eventd_ = std::make_unique<EventdProcess>(arguments);
+  }
+  absl::StatusOr<std::unique_ptr<DaemonClient>> Try() {
+    return DaemonClient::Connect(
+        {.endpoint = endpoints_.Dial({eventd_->endpoints()}), .token_file = endpoints_.token_file()});
+  }
+  testing::TestEndpoints endpoints_;
+  std::unique_ptr<EventdProcess> eventd_;
+};
+
+INSTANTIATE_TEST_SUITE_P(, EventdLimitTest, ::testing::Values("unix", "tcp", "shm"),
+                         [](const auto& info) { return info.param; });
+
+TEST_P(EventdLimitTest, WithoutDescriptorsItRefusesNewPeersAndKeepsTheOldOnes) {
+  ASSERT_TRUE(eventd_->AwaitReady());
+  LimitDescriptors(eventd_->pid(), DescriptorsOf(eventd_->pid()) + 24);
+  std::vector<std::unique_ptr<DaemonClient>> kept;
+  auto client = Try();
+  for (; client.ok(); client = Try()) kept.push_back(*std::move(client));
+  EXPECT_THAT(std::string(client.status().message()), HasSubstr("no_descriptors"));
+  EXPECT_FALSE(Try().ok()) << "the next one is told, too";
+  ASSERT_TRUE(eventd_->AwaitLog("reason=no_descriptors"));
+  ASSERT_GE(kept.size(), 2u);
+
+  const Inbox inbox;
+  ASSERT_TRUE(kept[0]->Register({.id = "receiver"}).ok());
+  ASSERT_TRUE(kept[0]->Subscribe({.service = "receiver"}, inbox.Acknowledging()).ok());
+  ASSERT_EQ(kept[1]->Publish(NewEvent()), PublishResult::kAccepted);
+  EXPECT_TRUE(kept[1]->Drain(kPatience).ok());
+
+  kept.pop_back();
+  while (!(client = Try()).ok()) {  // until the daemon has seen that it went
+  }
+  eventd_->Signal(SIGTERM);
+  EXPECT_EQ(eventd_->AwaitExit(), 0);
+}
+
+TEST_P(EventdLimitTest, WhereItCannotEvenAcceptPeersWaitUntilItCan) {
+  ASSERT_TRUE(eventd_->AwaitReady());
+  const auto first = Try();
+  ASSERT_TRUE(first.ok()) << first.status();
+  LimitDescriptors(eventd_->pid(), 3);  // those it has it keeps
+  auto waiting = std::async(std::launch::async, [this] { return Try(); });
+  ASSERT_TRUE(eventd_->AwaitLog("reason=no_descriptors"));
+  EXPECT_TRUE((*first)->Statistics().ok());
+  LimitDescriptors(eventd_->pid(), SIZE_MAX);
+  const auto late = waiting.get();
+  EXPECT_TRUE(late.ok()) << late.status();
 }
 
 TEST_F(EventdTest, ItsDeathIsSeenAtOnce) {

@@ -9,8 +9,6 @@
 namespace routebench::bench {
 namespace {
 
-constexpr char kBestOfEach[] = "best of each";
-
 struct Wanted {
   Measure measure;
   const char* ours;

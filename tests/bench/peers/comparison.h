@@ -42,6 +42,7 @@ struct Figure {
 // Ours over another: Hodges-Lehmann of the blocks' log ratios, with the interval of the exact signed-rank
 // test (analysis/stats/verdict.h). In one placement, or each in the one where it is best (then `placement`
 // says so).
+inline constexpr char kBestOfEach[] = "best of each";
 struct Ratio {
   Measure measure = Measure::kOneWay;
   std::string ours;

@@ -84,7 +84,7 @@ nlohmann::ordered_json RatiosJson(const Comparison& comparison) {
 void PrintTable(const Options& options, const std::vector<Broker>& brokers, const std::vector<Run>& runs,
                 const Comparison& comparison, std::ostream& out) {
   const record::Environment machine = loadgen::ReadEnvironment({});
-  out << absl::StrFormat("%s, %s, %d processors, Linux %s, %s build\n", Today(), machine.cpu_model(),
+  out << absl::StrFormat("%s, %s, %d processors, %s, %s build\n", Today(), machine.cpu_model(),
                          machine.cpus(), machine.kernel(), machine.build_type())
       << absl::StrFormat("%d blocks, seed %d: %d events of %d B in a window of %d one way, %d round trips\n",
                          options.blocks, options.seed, options.events, kBodyBytes, options.window,
@@ -99,11 +99,12 @@ void PrintTable(const Options& options, const std::vector<Broker>& brokers, cons
       continue;
     PrintFigures(measure, comparison, out);
   }
-  out << "\nours over theirs, by blocks, with 95 % intervals (* above: each one's best placement)\n";
+  out << "\nours over theirs, by blocks, with 95 % intervals (each in its best placement, * above)\n";
   for (const Ratio& ratio : comparison.ratios) {
-    out << absl::StrFormat("  %-10s %-12s / %-8s %-14s %6.2f  (%s to %s)\n", Name(ratio.measure), ratio.ours,
-                           ratio.peer, ratio.placement, ratio.estimate.ratio,
-                           Bound(ratio.estimate.interval95.low), Bound(ratio.estimate.interval95.high));
+    if (ratio.placement != kBestOfEach) continue;  // the others are in the JSON
+    out << absl::StrFormat("  %-10s %-12s / %-8s %6.2f  (%s to %s)\n", Name(ratio.measure), ratio.ours,
+                           ratio.peer, ratio.estimate.ratio, Bound(ratio.estimate.interval95.low),
+                           Bound(ratio.estimate.interval95.high));
   }
   for (const Bar& bar : comparison.bars) {
     out << absl::StrFormat("asked: %s, %s over the best (%s) at %s %.3g: %.2f, %s\n", Name(bar.measure),
