@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -12,10 +13,14 @@
 #include <thread>
 #include <vector>
 
+#include "daemon/transport/shm/ring_impl.h"
 #include "gtest/gtest.h"
+#include "tests/support/patience.h"
 
 namespace routebench::transport::shm {
 namespace {
+
+using ::routebench::testing::kPatience;
 
 constexpr size_t kRing = kMinRingBytes;
 constexpr uint64_t kEpoch = 7;
@@ -130,6 +135,41 @@ TEST_F(RingTest, ThreadsSeeTheSameStream) {
   }
   writing.join();
   EXPECT_EQ(wrong, 0u);
+}
+
+// Each side sleeps only when it was told that nothing is there for it, does nothing until it is rung, and is
+// rung exactly once: by the very call that brings what it waits for.
+TEST_F(RingTest, InAnyOrderWhoSleepsIsRungOnceAndNobodyElseIs) {
+  std::mt19937_64 random(2);
+  bool reader_sleeps = true;  // from the beginning
+  bool writer_sleeps = false;
+  size_t under_way = 0;
+  int rings = 0;
+  const auto taken = [&] { return writer_words_.tail.value.load() - reader_words_.head.value.load(); };
+  for (int step = 0; step < 200'000; ++step) {
+    ASSERT_FALSE(reader_sleeps && writer_sleeps) << "for ever";
+    const bool reads = writer_sleeps || (!reader_sleeps && random() % 2 == 0);
+    if (reads && under_way == 0 && random() % 2 == 0) {
+      ASSERT_FALSE(reader_.AskForMore());
+      reader_sleeps = true;
+    } else if (reads) {
+      std::string bytes(1 + random() % 1500, '\0');
+      const Moved moved = reader_.Read(bytes.data(), bytes.size());
+      under_way -= moved.bytes;
+      ASSERT_EQ(moved.ring, writer_sleeps && taken() <= kRing / 2);
+      rings += moved.ring ? 1 : 0;
+      writer_sleeps = writer_sleeps && !moved.ring;
+    } else {
+      const Moved moved = Write(std::string(1 + random() % (random() % 4 == 0 ? 5000 : 100), 'x'));
+      under_way += moved.bytes;
+      ASSERT_EQ(moved.ring, reader_sleeps && moved.bytes > 0);
+      rings += moved.ring ? 1 : 0;
+      reader_sleeps = reader_sleeps && !moved.ring;
+      if (moved.bytes == 0) writer_sleeps = !writer_.AskForRoom();
+      ASSERT_TRUE(!writer_sleeps || taken() > kRing / 2);
+    }
+  }
+  EXPECT_GT(rings, 10'000);
 }
 
 TEST_F(RingTest, ASleepingReaderIsRungOnce) {
@@ -260,34 +300,121 @@ TEST_F(RingTest, AHeadThatGoesBackBreaksTheWriter) {
   EXPECT_TRUE(Write(block).broken);
 }
 
-TEST_F(RingTest, BytesThatChangeWhileTheyAreReadHarmNobody) {
+TEST_F(RingTest, AHeadBeyondWhatWasCommittedBreaksTheWriter) {
+  reader_words_.head.value.store(1024);  // before anything was
+  EXPECT_TRUE(Write(std::string(2 * kRing, 'x')).broken);
+}
+
+// ---- A hostile thread. What it does to the other side's memory is a race on purpose: TSan is told by making
+// both sides of it atomic, byte by byte; everything else it checks as it is.
 #if defined(__SANITIZE_THREAD__)
-  GTEST_SKIP() << "the race is what this is about";
-#endif
-  std::atomic<bool> done{false};
-  std::thread scribbler([&] {
-    std::mt19937_64 random(3);
-    while (!done.load()) {
-      // As a peer's stores would look like: of any word, at any time.
-      std::atomic_ref<uint64_t>(reinterpret_cast<uint64_t*>(ring_.data())[random() % (kRing / 8)])
-          .store(random(), std::memory_order_relaxed);
-      writer_words_.tail.value.store(random() % (2 * kRing) / 16 * 16);
+struct RacyMemory : PlainMemory {
+  static void Get(void* to, const char* from, size_t size) {
+    for (size_t i = 0; i < size; ++i) {
+      static_cast<char*>(to)[i] =
+          std::atomic_ref<char>(const_cast<char*>(from)[i]).load(std::memory_order_relaxed);
     }
-  });
-  std::string sink(kRing, '\0');
-  for (int i = 0; i < 2000; ++i) {
-    Positions words;
-    RingReader reader(&words, &writer_words_, ring_.data(), kRing, kEpoch);
-    size_t bytes = 0;
-    while (bytes <= kRing) {
-      const Moved moved = reader.Read(sink.data(), sink.size());
-      if (moved.broken || moved.bytes == 0) break;
-      bytes += moved.bytes;
-    }
-    EXPECT_LE(bytes, kRing);
   }
-  done.store(true);
-  scribbler.join();
+};
+#else
+using RacyMemory = PlainMemory;
+#endif
+
+class HostileThreadTest : public RingTest {
+ protected:
+  // Scribbles over everything that `peer` and the ring hold until the test ends: now what would be right, now
+  // anything.
+  void Scribble(Positions& peer) {
+    scribbler_ = std::thread([this, &peer] {
+      constexpr uint32_t kLength = 48;
+      constexpr size_t kRecords = kRing / RecordBytes(kLength);
+      std::mt19937_64 random(3);
+      for (; !done_.load(); scribbles_.fetch_add(1)) {
+        const bool right = random() % 64 != 0;
+        const uint64_t record = random() % kRecords;
+        const uint64_t position = right ? record * RecordBytes(kLength) : random();
+        Word* const words[] = {&peer.tail, &peer.head, &peer.reader_wake, &peer.writer_wake};
+        words[random() % 4]->value.store(position);
+        PutRacy(record * RecordBytes(kLength),
+                right ? HeaderOf(kLength, record + 1)
+                      : HeaderOf(static_cast<uint32_t>(random() % kRing), random() % 99));
+        ring_byte(random() % kRing).store(static_cast<char>(random()), std::memory_order_relaxed);
+      }
+    });
+  }
+  // Until everything has happened often enough to mean something.
+  bool GoesOn(size_t broken, size_t bytes) const {
+    return (scribbles_.load() < 100'000 || broken < 100 || bytes < 100 * kRing) &&
+           std::chrono::steady_clock::now() < deadline_;
+  }
+  std::atomic_ref<char> ring_byte(size_t at) { return std::atomic_ref<char>(ring_[at]); }
+  void PutRacy(size_t at, const RecordHeader& header) {
+    std::array<char, sizeof header> bytes;
+    std::memcpy(bytes.data(), &header, sizeof header);
+    for (size_t i = 0; i < bytes.size(); ++i) ring_byte(at + i).store(bytes[i], std::memory_order_relaxed);
+  }
+  void TearDown() override {
+    done_.store(true);
+    scribbler_.join();
+  }
+
+  const std::chrono::steady_clock::time_point deadline_ = std::chrono::steady_clock::now() + kPatience;
+  std::atomic<bool> done_{false};
+  std::atomic<uint64_t> scribbles_{0};
+  std::thread scribbler_;
+};
+
+TEST_F(HostileThreadTest, AReaderReadsWithinItsLimitsOrBreaks) {
+  Positions own;
+  Scribble(writer_words_);
+  size_t broken = 0;
+  size_t bytes = 0;
+  std::string sink(kRing + 16, '\x5a');
+  while (GoesOn(broken, bytes)) {
+    own.head.value.store(0);
+    BasicRingReader<RacyMemory> reader(&own, &writer_words_, ring_.data(), kRing, kEpoch);
+    for (int round = 0; round < 8; ++round) {
+      const Moved moved = reader.Read(sink.data(), kRing);
+      ASSERT_LE(moved.bytes, kRing);
+      ASSERT_EQ(sink.compare(kRing, 16, std::string(16, '\x5a')), 0);
+      ASSERT_EQ(own.head.value.load() % kRecordAlignment, 0u);
+      bytes += moved.bytes;
+      if (moved.broken) {
+        ++broken;
+        break;
+      }
+      reader.AskForMore();
+    }
+  }
+  EXPECT_LT(std::chrono::steady_clock::now(), deadline_) << "broken " << broken << ", read " << bytes;
+}
+
+TEST_F(HostileThreadTest, AWriterStaysInItsRingOrBreaks) {
+  Positions own;
+  // Its ring is its own; only words can be scribbled over.
+  std::vector<char> ring(kRing + 16, '\x5a');
+  Scribble(reader_words_);
+  const std::string block(3000, 'x');
+  size_t broken = 0;
+  size_t bytes = 0;
+  while (GoesOn(broken, bytes)) {
+    RingWriter writer(&own, ring.data(), kRing, kEpoch);
+    own.tail.value.store(0);
+    writer.Meet(&reader_words_);
+    for (int round = 0; round < 8; ++round) {
+      const std::array<iovec, 1> parts = {{{const_cast<char*>(block.data()), block.size()}}};
+      const Moved moved = writer.Write(parts);
+      ASSERT_LE(moved.bytes, block.size());
+      bytes += moved.bytes;
+      if (moved.broken) {
+        ++broken;
+        break;
+      }
+      writer.AskForRoom();
+    }
+  }
+  EXPECT_LT(std::chrono::steady_clock::now(), deadline_) << "broken " << broken << ", wrote " << bytes;
+  EXPECT_EQ(std::string_view(ring.data() + kRing, 16), std::string(16, '\x5a'));
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/types/span.h"
 #include "daemon/transport/shm/layout.h"
@@ -27,11 +28,24 @@ struct Moved {
   bool broken = false;  // the peer broke the rules: nothing more will move
 };
 
+// Every access to memory that is shared, but for the loads of words. A parameter of both ends, so that a test
+// can end the process between any two stores, or read bytes that another thread scribbles over (as atomics:
+// it is a race on purpose). Production has no other than this one, which is inlined: no branch, no flag, no
+// cost.
+struct PlainMemory {
+  static void Store(std::atomic<uint64_t>& word, uint64_t value) {
+    word.store(value, std::memory_order_seq_cst);
+  }
+  static void Put(char* to, const void* from, size_t size) { std::memcpy(to, from, size); }
+  static void Get(void* to, const char* from, size_t size) { std::memcpy(to, from, size); }
+};
+
 // Of one thread at a time. Borrows the memory.
-class RingWriter {
+template <typename Memory>
+class BasicRingWriter {
  public:
   // `own` and `ring` are this side's segment.
-  RingWriter(Positions* own, char* ring, size_t ring_bytes, uint64_t epoch);
+  BasicRingWriter(Positions* own, char* ring, size_t ring_bytes, uint64_t epoch);
 
   // The reader's words, once they are known; until then every Write rings. Any thread, once.
   void Meet(const Positions* peer) { peer_.store(peer, std::memory_order_release); }
@@ -52,16 +66,18 @@ class RingWriter {
   const uint64_t epoch_;
   std::atomic<const Positions*> peer_{nullptr};
   uint64_t tail_ = 0;
-  uint64_t head_ = 0;  // the reader's, as last seen
+  uint64_t committed_ = 0;  // the tail, as the reader can know it
+  uint64_t head_ = 0;       // the reader's, as last seen
   uint64_t sequence_ = 0;
   bool broken_ = false;
 };
 
 // Of one thread at a time. Borrows the memory.
-class RingReader {
+template <typename Memory>
+class BasicRingReader {
  public:
   // `own` is this side's segment; `peer` and `ring` are the writer's.
-  RingReader(Positions* own, const Positions* peer, const char* ring, size_t ring_bytes, uint64_t epoch);
+  BasicRingReader(Positions* own, const Positions* peer, const char* ring, size_t ring_bytes, uint64_t epoch);
 
   // What is there, at most `size` bytes. None: empty, or broken.
   Moved Read(char* out, size_t size);
@@ -87,6 +103,12 @@ class RingReader {
   size_t record_bytes_ = 0;   // of it, as a whole
   bool broken_ = false;
 };
+
+// Defined in ring.cc; with another Memory by ring_impl.h.
+extern template class BasicRingWriter<PlainMemory>;
+extern template class BasicRingReader<PlainMemory>;
+using RingWriter = BasicRingWriter<PlainMemory>;
+using RingReader = BasicRingReader<PlainMemory>;
 
 }  // namespace routebench::transport::shm
 
