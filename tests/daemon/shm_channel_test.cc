@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -21,6 +20,7 @@
 #include "daemon/transport/shm/ring.h"
 #include "daemon/transport/shm/segment.h"
 #include "gtest/gtest.h"
+#include "tests/daemon/held.h"
 
 namespace routebench::transport {
 namespace {
@@ -29,25 +29,6 @@ using shm::File;
 using Status = IoResult::Status;
 
 constexpr size_t kRing = shm::kMinRingBytes;
-
-size_t OpenDescriptors() {
-  const std::filesystem::directory_iterator all("/proc/self/fd");
-  return static_cast<size_t>(std::distance(begin(all), end(all)));
-}
-
-size_t MappedSegments() {
-  std::string maps;
-  const File file(open("/proc/self/maps", O_RDONLY | O_CLOEXEC));
-  std::array<char, 4096> piece;
-  for (ssize_t got; (got = read(file.get(), piece.data(), piece.size())) > 0;)
-    maps.append(piece.data(), static_cast<size_t>(got));
-  size_t count = 0;
-  for (size_t at = maps.find("memfd:routebench"); at != std::string::npos;
-       at = maps.find("memfd:routebench", at + 1)) {
-    ++count;
-  }
-  return count;
-}
 
 File MakeMemory(size_t size, int seals) {
   File file(memfd_create("routebench-test", MFD_CLOEXEC | MFD_ALLOW_SEALING));
@@ -331,8 +312,7 @@ TEST_F(ShmChannelTest, RefusesHalfAHello) {
 TEST_F(ShmChannelTest, LeavesNothingBehindWhateverThePeerWas) {
   channel_.reset();
   peer_.Close();
-  const size_t descriptors = OpenDescriptors();
-  const size_t segments = MappedSegments();
+  const testing::Held before = testing::Held::Now();
   for (int i = 0; i < 50; ++i) {
     const auto own = shm::MakeSegment(kRing);
     const auto [ours, theirs] = MakePair();
@@ -346,8 +326,7 @@ TEST_F(ShmChannelTest, LeavesNothingBehindWhateverThePeerWas) {
   }
   channel_.reset();
   peer_.Close();
-  EXPECT_EQ(OpenDescriptors(), descriptors);
-  EXPECT_EQ(MappedSegments(), segments);
+  EXPECT_EQ(testing::Held::Now(), before);
 }
 
 }  // namespace

@@ -148,10 +148,9 @@ ShmChannel::Met ShmChannel::MeetLocked() {
 }
 
 bool ShmChannel::Answer(size_t ring_bytes) {
-  if (!MakeOwn(ring_bytes).ok() || !room_.Watch(room_socket_.get()) ||
-      !shm::SendHello(socket_.get(), HelloOf(ring_bytes), {own_.file.get()})) {
-    return false;
-  }
+  if (!MakeOwn(ring_bytes).ok() || !room_.Watch(room_socket_.get())) return false;
+  // Who has gone already may have written before: that is still to be read.
+  if (!shm::SendHello(socket_.get(), HelloOf(ring_bytes), {own_.file.get()}) && errno != EPIPE) return false;
   own_.file.Close();
   return true;
 }
