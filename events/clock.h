@@ -22,6 +22,14 @@ constexpr TimePoint After(TimePoint time, Duration duration) {
   return duration > TimePoint::max() - time ? TimePoint::max() : time + duration;
 }
 
+// `to - from`, or the longest duration of its sign where that cannot be said: one of them may be a time that
+// a peer made up.
+constexpr Duration Elapsed(TimePoint from, TimePoint to) {
+  int64_t nanos;
+  if (!__builtin_sub_overflow(ToNanos(to), ToNanos(from), &nanos)) return Duration(nanos);
+  return from < to ? Duration::max() : Duration::min();
+}
+
 // Thread-safe. Never blocks; Now never goes backwards.
 class Clock {
  public:

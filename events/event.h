@@ -47,7 +47,7 @@ struct EventHeader {
   uint32_t publisher = 0;  // the publisher's own number for itself; sequences are per publisher
 
   bool ExpiredAt(TimePoint now) const {
-    return time_to_live > Duration::zero() && now - created >= time_to_live;
+    return time_to_live > Duration::zero() && Elapsed(created, now) >= time_to_live;
   }
 };
 static_assert(std::is_trivially_copyable_v<EventHeader>);

@@ -66,7 +66,7 @@ bool FilterExpression::NumberHolds(const Step& step, const EventView& event) con
     case Field::kSize:
       return IsInIntervals(step, static_cast<double>(event.body_size));
     case Field::kAge:
-      return IsInIntervals(step, static_cast<double>((event.now - event.header.created).count()));
+      return IsInIntervals(step, static_cast<double>(Elapsed(event.header.created, event.now).count()));
     case Field::kAttempt:
       return IsInIntervals(step, event.header.attempt);
     default: {

@@ -61,6 +61,14 @@ TEST(EventHeader, ExpiresAtTheEndOfItsTimeToLive) {
   EXPECT_FALSE(EventHeader{.created = FromNanos(100)}.ExpiredAt(TimePoint::max())) << "zero: lives for ever";
 }
 
+TEST(EventHeader, AnyTimesThatAPeerMakesUpCompare) {
+  const EventHeader ancient{.created = TimePoint::min(), .time_to_live = Duration::max()};
+  EXPECT_TRUE(ancient.ExpiredAt(TimePoint::max()));
+  EXPECT_EQ(Elapsed(TimePoint::min(), FromNanos(1)), Duration::max());
+  EXPECT_EQ(Elapsed(TimePoint::max(), FromNanos(-2)), Duration::min());
+  EXPECT_EQ(Elapsed(FromNanos(-3), FromNanos(4)), Duration(7));
+}
+
 TEST(Payload, DefaultIsAnEmptyBodyOfBytes) {
   const Payload payload;
   EXPECT_FALSE(payload.is_typed());
