@@ -11,6 +11,7 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <istream>
 #include <iterator>
 #include <string_view>
 
@@ -77,8 +78,19 @@ T Load(const std::string& bytes, size_t at) {
   return value;
 }
 
-absl::Status Untrusted(const std::string& path, const std::string& why) {
-  return absl::InvalidArgumentError(absl::StrCat(path, ": ", why));
+absl::Status Untrusted(const std::string& why) { return absl::InvalidArgumentError(why); }
+
+size_t HeadBytes() { return Magic().size() + sizeof(uint64_t) + sizeof(uint32_t); }
+
+// A file that never ends is one that is too long.
+std::string ReadAtMost(std::istream& file, size_t most) {
+  std::string bytes;
+  std::string piece(size_t{1} << 20, '\0');
+  while (bytes.size() < most &&
+         file.read(piece.data(), static_cast<std::streamsize>(piece.size())).gcount() > 0) {
+    bytes.append(piece, 0, static_cast<size_t>(file.gcount()));
+  }
+  return bytes;
 }
 
 absl::Status CheckHistogram(const HistogramData& data, const char* what, uint64_t expected) {
@@ -161,7 +173,7 @@ absl::Status CheckBooks(const BooksRecord& books) {
 
 }  // namespace
 
-absl::Status WriteRunRecord(const RunRecord& record, const std::string& path) {
+std::string EncodeRunRecord(const RunRecord& record) {
   RunRecord with_schema = record;
   with_schema.set_schema(kRunSchema);
   const std::string body = with_schema.SerializeAsString();
@@ -171,41 +183,52 @@ absl::Status WriteRunRecord(const RunRecord& record, const std::string& path) {
   bytes.append(reinterpret_cast<const char*>(&length), sizeof length);
   bytes.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
   bytes.append(body);
-  return WriteFileAtomically(bytes, path);
+  return bytes;
+}
+
+absl::StatusOr<RunRecord> DecodeRunRecord(const std::string& bytes) {
+  if (bytes.compare(0, Magic().size(), Magic()) != 0) {
+    if (bytes.rfind("routebench.run.", 0) == 0) {
+      return Untrusted(absl::StrCat("written by a later version (", bytes.substr(0, bytes.find('\n')),
+                                    "); this one reads ", kRunSchema));
+    }
+    return Untrusted("not a run record");
+  }
+  const size_t head = HeadBytes();
+  if (bytes.size() < head) return Untrusted("truncated: the record ends inside its header");
+  const auto length = Load<uint64_t>(bytes, Magic().size());
+  if (length > kMaxRecordBytes) return Untrusted("damaged: the record announces an impossible length");
+  if (bytes.size() - head != length) {
+    return Untrusted(absl::StrCat(bytes.size() - head < length ? "truncated" : "damaged",
+                                  ": the record announces ", length, " bytes and holds ",
+                                  bytes.size() - head));
+  }
+  const std::string body = bytes.substr(head);
+  if (Checksum(body) != Load<uint32_t>(bytes, Magic().size() + sizeof(uint64_t))) {
+    return Untrusted("damaged: the checksum does not match the content");
+  }
+  RunRecord record;
+  if (!record.ParseFromString(body)) return Untrusted("damaged: the content cannot be decoded");
+  if (record.schema() != kRunSchema) return Untrusted(absl::StrCat("unknown schema ", record.schema()));
+  if (absl::Status status = CheckRunRecord(record); !status.ok()) {
+    return Untrusted(absl::StrCat("contradicts itself: ", status.message()));
+  }
+  return record;
+}
+
+absl::Status WriteRunRecord(const RunRecord& record, const std::string& path) {
+  return WriteFileAtomically(EncodeRunRecord(record), path);
 }
 
 absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path) {
   std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return Untrusted(path, "a directory, not a run record");
+  if (std::filesystem::is_directory(path, ignored)) {
+    return Untrusted(absl::StrCat(path, ": a directory, not a run record"));
+  }
   std::ifstream file(path, std::ios::binary);
   if (!file) return absl::NotFoundError(absl::StrCat(path, ": cannot be opened: ", std::strerror(errno)));
-  const std::string bytes((std::istreambuf_iterator<char>(file)), std::istreambuf_iterator<char>());
-  const size_t head = Magic().size() + sizeof(uint64_t) + sizeof(uint32_t);
-  if (bytes.compare(0, Magic().size(), Magic()) != 0) {
-    if (bytes.rfind("routebench.run.", 0) == 0) {
-      return Untrusted(path, absl::StrCat("written by a later version (", bytes.substr(0, bytes.find('\n')),
-                                          "); this one reads ", kRunSchema));
-    }
-    return Untrusted(path, "not a run record");
-  }
-  if (bytes.size() < head) return Untrusted(path, "truncated: the record ends inside its header");
-  const auto length = Load<uint64_t>(bytes, Magic().size());
-  if (length > kMaxRecordBytes) return Untrusted(path, "damaged: the record announces an impossible length");
-  if (bytes.size() - head != length) {
-    return Untrusted(
-        path, absl::StrCat(bytes.size() - head < length ? "truncated" : "damaged", ": the record announces ",
-                           length, " bytes and holds ", bytes.size() - head));
-  }
-  const std::string body = bytes.substr(head);
-  if (Checksum(body) != Load<uint32_t>(bytes, Magic().size() + sizeof(uint64_t))) {
-    return Untrusted(path, "damaged: the checksum does not match the content");
-  }
-  RunRecord record;
-  if (!record.ParseFromString(body)) return Untrusted(path, "damaged: the content cannot be decoded");
-  if (record.schema() != kRunSchema) return Untrusted(path, absl::StrCat("unknown schema ", record.schema()));
-  if (absl::Status status = CheckRunRecord(record); !status.ok()) {
-    return Untrusted(path, absl::StrCat("contradicts itself: ", std::string(status.message())));
-  }
+  auto record = DecodeRunRecord(ReadAtMost(file, HeadBytes() + kMaxRecordBytes + 1));
+  if (!record.ok()) return Untrusted(absl::StrCat(path, ": ", record.status().message()));
   return record;
 }
 

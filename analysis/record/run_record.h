@@ -21,8 +21,12 @@ inline constexpr char kRunExtension[] = ".run";
 absl::Status WriteRunRecord(const RunRecord& record, const std::string& path);
 
 // Errors are sentences for people: NotFound, or InvalidArgument for a file that is not a record, truncated,
-// damaged, of a later version, or that contradicts itself.
+// damaged, of a later version, or that contradicts itself. No more of a file is read than a record can have.
 absl::StatusOr<RunRecord> ReadRunRecord(const std::string& path);
+
+// The bytes of such a file. Encode sets the schema. The errors of Decode are sentences without a path.
+std::string EncodeRunRecord(const RunRecord& record);
+absl::StatusOr<RunRecord> DecodeRunRecord(const std::string& bytes);
 
 // Whether the parts of a record agree: histograms with the counts beside them, books with themselves.
 absl::Status CheckRunRecord(const RunRecord& record);
