@@ -22,6 +22,7 @@
 #include "events/routing/backoff.h"
 #include "events/routing/deduplication.h"
 #include "events/routing/table.h"
+#include "events/stages.h"
 #include "events/validation.h"
 
 namespace routebench {
@@ -70,6 +71,7 @@ class DataCoordinator::Core final : public ControlPlane::Host, public DeadLetter
         clock_(clock),
         own_timers_(timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
         timers_(timers == nullptr ? *own_timers_ : *timers),
+        stage_clock_(clock, options_.stage_sampling, options_.stage_hooks),
         balancer_(options_.routing.balancing, options_.routing.balancing_seed),
         once_(options_.routing.deduplication.window == 0
                   ? nullptr
@@ -122,8 +124,9 @@ class DataCoordinator::Core final : public ControlPlane::Host, public DeadLetter
   enum class Place { kReserved, kRefused, kWouldBlock };
 
   using Claim = PublisherSlots::Claim<Snapshot>;
-  PublishResult Admit(const Event& event, Claim& claim);
-  PublishResult AdmitOnce(const Event& event, Claim& claim);
+  // `stages` is null where the event is not sampled.
+  PublishResult Admit(const Event& event, StageStamps* stages, Claim& claim);
+  PublishResult AdmitOnce(const Event& event, StageStamps* stages, Claim& claim);
   PublishResult Discard(const Event& event, Outcome outcome);
   PublishResult AdmitByBreakers(const Snapshot& snapshot, Targets targets, const ParcelPtr& parcel);
   PublishResult OfferToOne(Receiver& receiver, ParcelPtr parcel);
@@ -148,6 +151,7 @@ class DataCoordinator::Core final : public ControlPlane::Host, public DeadLetter
   const Clock& clock_;
   const std::unique_ptr<dispatch::ThreadTimers> own_timers_;
   Timers& timers_;
+  const StageClock stage_clock_;
 
   // Of events that went nowhere.
   std::array<std::atomic<uint64_t>, kOutcomeCount> discarded_{};
@@ -249,24 +253,26 @@ void DataCoordinator::Core::Report(const EventHeader& header, SubscriptionId sub
 }
 
 PublishResult DataCoordinator::Core::Publish(const Event& event) {
+  StageStamps storage;
+  StageStamps* const stages = stage_clock_.Begin(event.header, storage);
   Claim claim(*slots_, snapshot_);
   PublishResult result = Validate(event, options_.max_body_bytes);
   if (result == PublishResult::kAccepted) {
-    result = once_ == nullptr ? Admit(event, claim) : AdmitOnce(event, claim);
+    result = once_ == nullptr ? Admit(event, stages, claim) : AdmitOnce(event, stages, claim);
   }
   claim.slot().CountAnswer(result);
   return result;
 }
 
 // Of two publishers of one id the second waits for what becomes of the first: it is told to try again.
-PublishResult DataCoordinator::Core::AdmitOnce(const Event& event, Claim& claim) {
+PublishResult DataCoordinator::Core::AdmitOnce(const Event& event, StageStamps* stages, Claim& claim) {
   if (closed_.load()) return PublishResult::kClosed;
   {
     MutexLock lock(once_->mutex);
     if (once_->window.Contains(event.header.id, clock_.Now())) return Discard(event, Outcome::kDuplicate);
     if (!once_->admitting.insert(event.header.id).second) return PublishResult::kWouldBlock;
   }
-  const PublishResult result = Admit(event, claim);
+  const PublishResult result = Admit(event, stages, claim);
   MutexLock lock(once_->mutex);
   once_->admitting.erase(event.header.id);
   if (result == PublishResult::kAccepted) once_->window.Insert(event.header.id, clock_.Now());
@@ -279,14 +285,15 @@ PublishResult DataCoordinator::Core::Discard(const Event& event, Outcome outcome
   return PublishResult::kAccepted;
 }
 
-PublishResult DataCoordinator::Core::Admit(const Event& event, Claim& claim) {
+PublishResult DataCoordinator::Core::Admit(const Event& event, StageStamps* stages, Claim& claim) {
   const Snapshot& snapshot = claim.object();
   if (closed_.load(std::memory_order_relaxed)) return PublishResult::kClosed;
   Found found;
   const Targets targets = Resolve(snapshot.table, event, found);
+  stage_clock_.Reach(StageMark::kRouted, stages);
   if (targets.empty()) return Discard(event, Outcome::kUnrouted);
   boost::intrusive_ptr<TypedParcel> parcel = claim.slot().parcels().Get();
-  ParcelPool::Fill(*parcel, event);
+  ParcelPool::Fill(*parcel, event, stages);
   PublishResult result;
   if (snapshot.guarded) {
     result = AdmitByBreakers(snapshot, targets, parcel);
@@ -350,9 +357,11 @@ PublishResult DataCoordinator::Core::AdmitByBreakers(const Snapshot& snapshot, T
 
 PublishResult DataCoordinator::Core::OfferToOne(Receiver& receiver, ParcelPtr parcel) {
   receiver.Expect();
+  stage_clock_.Reach(StageMark::kQueued, parcel->stages());
   if (receiver.Offer(std::move(parcel)) != Admission::kFull) return PublishResult::kAccepted;
   switch (AwaitPlace(receiver, clock_.Now())) {
     case Place::kReserved:
+      stage_clock_.ReachAgain(StageMark::kQueued, parcel->stages());
       receiver.OfferReserved(std::move(parcel));
       return PublishResult::kAccepted;
     case Place::kRefused:
@@ -394,6 +403,7 @@ PublishResult DataCoordinator::Core::OfferToSeveral(const Snapshot& snapshot, Ta
     }
     return PublishResult::kWouldBlock;
   }
+  stage_clock_.Reach(StageMark::kQueued, parcel->stages());
   for (size_t i = 0; i < targets.size(); ++i) {
     Receiver& receiver = *snapshot.receivers[targets[i]];
     receiver.Expect();
@@ -441,7 +451,7 @@ absl::StatusOr<SubscriptionId> DataCoordinator::Core::Subscribe(const Subscripti
   }
   receivers_.push_back(std::make_shared<Receiver>(
       dispatch::SubscriberOptions{++last_id_, spec, std::move(handler),
-                                  gate == gates_.end() ? nullptr : gate->second},
+                                  gate == gates_.end() ? nullptr : gate->second, options_.stage_hooks},
       routing::Table::Subscription{service, std::make_shared<const routing::FilterSet>(*std::move(filters))},
       control_->CountsInFlight(*service), *this));
   RebuildSnapshot();
@@ -498,7 +508,7 @@ ParcelPtr DataCoordinator::Core::MakeAttempt(const TypedParcel& parcel, uint8_t 
   event.header.attempt = attempt;
   Claim claim(*slots_, snapshot_);
   const boost::intrusive_ptr<TypedParcel> made = claim.slot().parcels().Get();
-  ParcelPool::Fill(*made, event);
+  ParcelPool::Fill(*made, event, parcel.stages());
   return made;
 }
 

@@ -36,10 +36,13 @@ boost::intrusive_ptr<TypedParcel> ParcelPool::Get() {
   return parcel;
 }
 
-void ParcelPool::Fill(TypedParcel& parcel, const Event& event) {
+void ParcelPool::Fill(TypedParcel& parcel, const Event& event, const StageStamps* stages) {
   parcel.event_.header = event.header;
   if (parcel.event_.attributes != event.attributes) parcel.event_.attributes = event.attributes;
   parcel.event_.payload = event.payload;
+  parcel.SetSampled(stages != nullptr);
+  if (stages != nullptr) [[unlikely]]
+    parcel.stages_ = *stages;
 }
 
 void ParcelPool::Put(TypedParcel* parcel) {

@@ -24,10 +24,12 @@ class alignas(64) TypedParcel final : public delivery::Parcel {
   explicit TypedParcel(ParcelPool& home) : Parcel(event_.header), home_(home) {}
   ~TypedParcel() override = default;
   void Recycle() override;
+  StageStamps* Stages() override { return &stages_; }
 
   ParcelPool& home_;
   Event event_;
   TypedParcel* next_ = nullptr;
+  StageStamps stages_;  // of a sampled event; last, so that the others never touch its cache lines
 };
 
 // Grows to the largest number of events that were ever in flight (which the capacities of the subscriptions
@@ -42,7 +44,8 @@ class ParcelPool {
 
   // An empty parcel; Fill it before it is shared.
   boost::intrusive_ptr<TypedParcel> Get();
-  static void Fill(TypedParcel& parcel, const Event& event);
+  // `stages` is null where the event is not sampled.
+  static void Fill(TypedParcel& parcel, const Event& event, const StageStamps* stages);
 
  private:
   friend class TypedParcel;

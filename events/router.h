@@ -43,6 +43,8 @@
 namespace routebench {
 
 class Control;  // events/control.h
+class StageHooks;
+struct StageStamps;  // events/stages.h
 
 // What a handler says of an event. kReject: it does not want it, now or later. kDeferred: the answer comes
 // later through Delivery::Defer()'s acknowledger. kRetry: it failed; see SubscriptionSpec::retry.
@@ -76,6 +78,8 @@ class Delivery {
   // How many events of its batch follow (SubscriptionSpec::batch): 0 is the time to work on them together.
   // They may not come where the subscription ends.
   virtual size_t following() const = 0;
+  // When it passed which mark on its way; null: it is not sampled (RouterOptions::stage_sampling).
+  virtual const StageStamps* stages() const = 0;
 };
 
 // Runs on one of the router's threads. A handler that throws has answered kReject (R21). One subscription's
@@ -182,6 +186,11 @@ struct RouterOptions {
   uint32_t handler_threads = 2;
   // The coordinator's. A daemon has its own, and its clients take no notice of these.
   RoutingOptions routing;
+  // Of so many published events one, chosen by its id, carries the times of its stages (events/stages.h);
+  // 0: none.
+  uint32_t stage_sampling = 128;
+  // For tests; outlives the router. May be null.
+  StageHooks* stage_hooks = nullptr;
 };
 
 // What a call to Publish has answered so far, and the books of what was accepted.

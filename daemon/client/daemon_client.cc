@@ -27,11 +27,13 @@
 #include "daemon/wire/frames.h"
 #include "daemon/wire/handshake.h"
 #include "daemon/wire/specs.h"
+#include "daemon/wire/stage_block.h"
 #include "daemon/wire/token.h"
 #include "events/dispatch/service_gate.h"
 #include "events/dispatch/thread_timers.h"
 #include "events/dispatch/worker_pool.h"
 #include "events/mutex.h"
+#include "events/stages.h"
 #include "events/validation.h"
 
 namespace routebench {
@@ -132,6 +134,7 @@ class DaemonClient::Core final : public DeadLetters, public std::enable_shared_f
   const bool at_least_once_;  // the daemon knows it
   const std::unique_ptr<Timers> own_timers_;
   Timers& timers_;
+  const StageClock stage_clock_;
   const std::unique_ptr<transport::ByteChannel> channel_;
   const int epoll_;
   const int wake_;
@@ -188,6 +191,7 @@ DaemonClient::Core::Core(DaemonClientOptions options, ConnectionHooks hooks,
       at_least_once_((welcome.features() & wire::kAtLeastOnce) != 0),
       own_timers_(options_.timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
       timers_(options_.timers == nullptr ? *own_timers_ : *options_.timers),
+      stage_clock_(*options_.clock, options_.router.stage_sampling, options_.router.stage_hooks),
       channel_(std::move(channel)),
       epoll_(epoll_create1(EPOLL_CLOEXEC)),
       wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)),
@@ -199,9 +203,11 @@ DaemonClient::Core::Core(DaemonClientOptions options, ConnectionHooks hooks,
               .window_bytes = welcome.publish_window_bytes(),
               .interned_attributes = (welcome.features() & wire::kInternedAttributes) != 0,
               .report_delivered = options_.router.outcome_sink != nullptr && options_.router.report_delivered,
+              .stages = (welcome.features() & wire::kStageStamps) != 0,
               .remember = options_.router.outcome_sink != nullptr,
               .publish_timeout = options_.router.publish_timeout},
-          *options_.clock, timers_, [this] { Poll(EPOLL_CTL_MOD, writable_, EPOLLONESHOT, kWritable); })),
+          *options_.clock, timers_, stage_clock_,
+          [this] { Poll(EPOLL_CTL_MOD, writable_, EPOLLONESHOT, kWritable); })),
       control_([this](wire::ClientControl& control,
                       daemon::Calls::OnSuccess done) { return Call(control, std::move(done)); },
                options_.router.max_body_bytes),
@@ -304,8 +310,13 @@ bool DaemonClient::Core::OnFrame(std::string_view frame) {
 
 bool DaemonClient::Core::OnDeliver(std::string_view frame) {
   wire::DeliverPrefix prefix;
+  if (!wire::LoadFront(frame, &prefix)) return false;
   wire::EventView view;
-  if (!wire::LoadFront(frame, &prefix) || !wire::ParseEvent(frame.substr(sizeof prefix), &view)) return false;
+  StageStamps storage;
+  StageStamps* stages;
+  std::string_view rest = frame.substr(sizeof prefix);
+  if (!wire::TakeStages(prefix.prefix.flags, &rest, storage, &stages) || !wire::ParseEvent(rest, &view))
+    return false;
   if (prefix.subscription != last_id_) {
     if (last_mailbox_ != nullptr) last_mailbox_->ReportUrgent();
     const auto mailbox = mailboxes_.find(prefix.subscription);
@@ -324,7 +335,7 @@ bool DaemonClient::Core::OnDeliver(std::string_view frame) {
     own = std::move(attributes);
   }
   const bool report_delivered = (prefix.prefix.flags & wire::kReportDelivered) != 0;
-  return last_mailbox_->OnDelivery(view, interned, std::move(own), report_delivered);
+  return last_mailbox_->OnDelivery(view, stages, interned, std::move(own), report_delivered);
 }
 
 bool DaemonClient::Core::OnDefineAttributes(std::string_view frame) {
@@ -408,16 +419,21 @@ void DaemonClient::Core::ScheduleOutcomes() {
 // ---- The router
 
 PublishResult DaemonClient::Core::Publish(const Event& event) {
+  StageStamps storage;
+  StageStamps* const stages = stage_clock_.Begin(event.header, storage);
   PublishResult result = Validate(event, options_.router.max_body_bytes);
-  if (result == PublishResult::kAccepted) result = outbox_->Publish(event);
+  if (result == PublishResult::kAccepted) result = outbox_->Publish(event, stages);
   answers_[static_cast<size_t>(result)].fetch_add(1, std::memory_order_relaxed);
   return result;
 }
 
 PublishResult DaemonClient::Core::PublishKept(const Event& event, bool resent) {
+  StageStamps storage;
+  StageStamps* const stages = stage_clock_.Begin(event.header, storage);
   const PublishResult result = Validate(event, options_.router.max_body_bytes);
   if (result != PublishResult::kAccepted) return result;
-  return outbox_->Publish(event, Duration::zero(), resent ? wire::kKept | wire::kResent : wire::kKept);
+  return outbox_->Publish(event, stages, Duration::zero(),
+                          resent ? wire::kKept | wire::kResent : wire::kKept);
 }
 
 absl::StatusOr<wire::Reply> DaemonClient::Core::Call(wire::ClientControl& control,
@@ -493,16 +509,17 @@ absl::StatusOr<SubscriptionId> DaemonClient::Core::Subscribe(SubscriptionId resu
 
 void DaemonClient::Core::AddMailbox(SubscriptionId id, const SubscriptionSpec& spec, Handler handler,
                                     std::shared_ptr<ServiceGate> gate, bool report_at_once) {
-  const auto mailbox =
-      std::make_shared<Mailbox>(dispatch::SubscriberOptions{id, spec, std::move(handler), std::move(gate)},
-                                daemon::MailboxContext{.pool = pool_,
-                                                       .clock = options_.clock,
-                                                       .timers = &timers_,
-                                                       .outbox = outbox_.get(),
-                                                       .parcels = &parcels_,
-                                                       .eager = &eager_,
-                                                       .report_at_once = report_at_once,
-                                                       .owner = shared_from_this()});
+  const auto mailbox = std::make_shared<Mailbox>(
+      dispatch::SubscriberOptions{id, spec, std::move(handler), std::move(gate), options_.router.stage_hooks},
+      daemon::MailboxContext{.pool = pool_,
+                             .clock = options_.clock,
+                             .timers = &timers_,
+                             .outbox = outbox_.get(),
+                             .parcels = &parcels_,
+                             .stage_clock = &stage_clock_,
+                             .eager = &eager_,
+                             .report_at_once = report_at_once,
+                             .owner = shared_from_this()});
   mailboxes_.emplace(id, mailbox);
   MutexLock lock(mutex_);
   living_.emplace(id, mailbox);

@@ -22,15 +22,16 @@ Mailbox::Mailbox(dispatch::SubscriberOptions options, const MailboxContext& cont
   report_delivered_ = true;
 }
 
-bool Mailbox::OnDelivery(const wire::EventView& view, const SharedAttributes* interned, SharedAttributes own,
-                         bool report_delivered) {
+bool Mailbox::OnDelivery(const wire::EventView& view, StageStamps* stages, const SharedAttributes* interned,
+                         SharedAttributes own, bool report_delivered) {
+  context_.stage_clock->Reach(StageMark::kArrived, stages);
   const auto admission =
-      Offer(context_.parcels->Get(view, interned, std::move(own), ++delivered_, report_delivered));
+      Offer(context_.parcels->Get(view, stages, interned, std::move(own), ++delivered_, report_delivered));
   return admission != delivery::Admission::kFull;
 }
 
 const Event* Mailbox::Prepare(delivery::Parcel& parcel, size_t lane) {
-  const auto& wire_parcel = static_cast<const WireParcel&>(parcel);
+  auto& wire_parcel = static_cast<WireParcel&>(parcel);
   const EncodedHeader& header = wire_parcel.encoded();
   if (Crc32c(wire_parcel.body()) != header.body_crc32c) return nullptr;
   Desk& desk = desks_[lane];
@@ -38,6 +39,7 @@ const Event* Mailbox::Prepare(delivery::Parcel& parcel, size_t lane) {
   if (!desk.decoder.Decode(header, wire_parcel.body(), &desk.event.payload)) return nullptr;
   desk.event.header = header.event;
   if (desk.event.attributes != wire_parcel.attributes()) desk.event.attributes = wire_parcel.attributes();
+  context_.stage_clock->Reach(StageMark::kDecoded, wire_parcel.stages());
   return &desk.event;
 }
 

@@ -25,6 +25,7 @@ struct MailboxContext {
   Timers* timers;
   Outbox* outbox;
   WireParcelPool* parcels;
+  const StageClock* stage_clock;
   std::atomic<bool>* eager;     // report whenever there is nothing more to do
   bool report_at_once;          // likewise, and whenever an event is handed out
   std::shared_ptr<void> owner;  // of all that the pointers point to
@@ -39,9 +40,10 @@ class Mailbox final : public dispatch::Subscriber {
  public:
   Mailbox(dispatch::SubscriberOptions options, const MailboxContext& context);
 
-  // The next event from the broker. False: it has sent more than the capacity allows.
-  bool OnDelivery(const wire::EventView& view, const SharedAttributes* interned, SharedAttributes own,
-                  bool report_delivered);
+  // The next event from the broker. False: it has sent more than the capacity allows. `stages` is null where
+  // it is not sampled.
+  bool OnDelivery(const wire::EventView& view, StageStamps* stages, const SharedAttributes* interned,
+                  SharedAttributes own, bool report_delivered);
   // Sends reports of failures that OnDelivery caused.
   void ReportUrgent();
   // Sends everything that is not reported.

@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "daemon/wire/stage_block.h"
 #include "events/codec.h"
 
 namespace routebench::daemon {
@@ -21,14 +22,15 @@ using transport::FrameWriter;
 using transport::IoResult;
 
 Outbox::Outbox(transport::ByteChannel& channel, const OutboxOptions& options, const Clock& clock,
-               Timers& timers, std::function<void()> want_writable)
+               Timers& timers, const StageClock& stage_clock, std::function<void()> want_writable)
     : channel_(channel),
       options_(options),
       clock_(clock),
       timers_(timers),
+      stage_clock_(stage_clock),
       want_writable_(std::move(want_writable)) {}
 
-PublishResult Outbox::Publish(const Event& event, Duration timeout, uint8_t flags) {
+PublishResult Outbox::Publish(const Event& event, StageStamps* stages, Duration timeout, uint8_t flags) {
   std::shared_ptr<char[]> body;
   uint32_t body_crc32c = 0;
   if (const size_t size = event.payload.encoded_size(); size >= FrameWriter::kReferenceBytes) {
@@ -36,13 +38,14 @@ PublishResult Outbox::Publish(const Event& event, Duration timeout, uint8_t flag
     EncodeBody(event.payload, body.get());
     body_crc32c = Crc32c({body.get(), size});
   }
+  if (!options_.stages) stages = nullptr;
   bool in_a_row = false;
   {
     MutexLock lock(mutex_);
     if (!WindowIsOpen() && !publishing_ended_ && !AwaitWindowLocked(timeout))
       return PublishResult::kWouldBlock;
     if (publishing_ended_) return PublishResult::kClosed;
-    AppendEvent(event, std::move(body), body_crc32c, flags);
+    AppendEvent(event, std::move(body), body_crc32c, stages, flags);
     if (writing_) return PublishResult::kAccepted;
     writing_ = true;
     if (in_a_row = clock_.Now() - last_write_end_ < kInARow; !in_a_row) sending_.Swap(pending_);
@@ -92,7 +95,7 @@ uint32_t Outbox::NumberOf(const Event& event) {
 }
 
 void Outbox::AppendEvent(const Event& event, std::shared_ptr<const char[]> body, uint32_t body_crc32c,
-                         uint8_t flags) {
+                         StageStamps* stages, uint8_t flags) {
   EncodedHeader header;
   header.event = event.header;
   header.typed = event.payload.is_typed();
@@ -103,7 +106,12 @@ void Outbox::AppendEvent(const Event& event, std::shared_ptr<const char[]> body,
   }
   wire::Prefix prefix{wire::FrameType::kPublish, flags};
   if (options_.report_delivered) prefix.flags |= wire::kReportDelivered;
-  const size_t head = sizeof prefix + kEncodedHeaderSize + header.attributes_size;
+  size_t start = sizeof prefix;  // of the encoded event
+  if (stages != nullptr) [[unlikely]] {
+    prefix.flags |= wire::kStages;
+    start += wire::kStageBlockSize;
+  }
+  const size_t head = start + kEncodedHeaderSize + header.attributes_size;
   char* out;
   if (body != nullptr) {
     const std::string_view tail(body.get(), header.body_size);
@@ -115,10 +123,11 @@ void Outbox::AppendEvent(const Event& event, std::shared_ptr<const char[]> body,
   }
   header.body_crc32c = body_crc32c;
   wire::Store(prefix, out);
-  EncodeHeader(header, out + sizeof prefix);
-  if (header.attributes_size > 0) {
-    EncodeAttributes(*event.attributes, out + sizeof prefix + kEncodedHeaderSize);
-  }
+  EncodeHeader(header, out + start);
+  if (header.attributes_size > 0) EncodeAttributes(*event.attributes, out + start + kEncodedHeaderSize);
+  stage_clock_.Reach(StageMark::kEncoded, stages);
+  if (stages != nullptr) [[unlikely]]
+    wire::StoreStages(*stages, out + sizeof prefix);
   sent_bytes_ += head + header.body_size;
   ++sent_events_;
   if (options_.remember) uncredited_.PushBack({event.header.id, event.header.sequence});

@@ -19,6 +19,7 @@
 #include "events/event.h"
 #include "events/mutex.h"
 #include "events/outcome.h"
+#include "events/stages.h"
 
 namespace routebench::daemon {
 
@@ -26,6 +27,7 @@ struct OutboxOptions {
   uint64_t window_bytes = 0;  // the broker's; one event may overdraw it
   bool interned_attributes = false;
   bool report_delivered = false;
+  bool stages = false;  // the broker takes them
   // Remember the events that have no credit yet, for Close to name.
   bool remember = false;
   Duration publish_timeout{};
@@ -45,13 +47,15 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
 
   // `want_writable` asks for one OnWritable once the channel takes more. All references outlive the outbox.
   Outbox(transport::ByteChannel& channel, const OutboxOptions& options, const Clock& clock, Timers& timers,
-         std::function<void()> want_writable);
+         const StageClock& stage_clock, std::function<void()> want_writable);
 
   // Requires a valid event. kAccepted, kWouldBlock or kClosed. Blocks up to the publish timeout while the
-  // window is used up.
-  PublishResult Publish(const Event& event) { return Publish(event, options_.publish_timeout, 0); }
+  // window is used up. `stages` is null where the event is not sampled.
+  PublishResult Publish(const Event& event, StageStamps* stages) {
+    return Publish(event, stages, options_.publish_timeout, 0);
+  }
   // The same with another timeout, and with these flags in the frame's prefix as well.
-  PublishResult Publish(const Event& event, Duration timeout, uint8_t flags);
+  PublishResult Publish(const Event& event, StageStamps* stages, Duration timeout, uint8_t flags);
   // Returns when the window is open, publishing has ended, or after the timeout.
   void AwaitWindow(Duration timeout);
 
@@ -81,7 +85,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
     return sent_bytes_ - credited_bytes_ < options_.window_bytes;
   }
   void AppendEvent(const Event& event, std::shared_ptr<const char[]> body, uint32_t body_crc32c,
-                   uint8_t flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+                   StageStamps* stages, uint8_t flags) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   uint32_t NumberOf(const Event& event) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Write();
 
@@ -89,6 +93,7 @@ class Outbox : public std::enable_shared_from_this<Outbox> {
   const OutboxOptions options_;
   const Clock& clock_;
   Timers& timers_;
+  const StageClock& stage_clock_;
   const std::function<void()> want_writable_;
 
   Mutex mutex_;

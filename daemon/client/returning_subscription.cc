@@ -28,6 +28,7 @@ class ReturningSubscription::Handing final : public Delivery {
 
   const Event& event() const override { return delivery_.event(); }
   size_t following() const override { return delivery_.following(); }
+  const StageStamps* stages() const override { return delivery_.stages(); }
 
   Acknowledger Defer() override {
     const EventHeader& header = event().header;

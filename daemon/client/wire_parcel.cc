@@ -12,18 +12,24 @@ void WireParcel::Recycle() {
   }
 }
 
-boost::intrusive_ptr<WireParcel> WireParcelPool::Get(const wire::EventView& view,
+boost::intrusive_ptr<WireParcel> WireParcelPool::Get(const wire::EventView& view, const StageStamps* stages,
                                                      const SharedAttributes* interned, SharedAttributes own,
                                                      uint64_t delivery, bool report_delivered) {
   if (returned_.load(std::memory_order_relaxed) != nullptr) TakeReturned();
-  void* const memory = bytes_.Allocate(sizeof(WireParcel) + view.body.size());
+  const size_t stages_size = stages == nullptr ? 0 : sizeof *stages;
+  void* const memory = bytes_.Allocate(WireParcel::SizeOf(stages_size, view.body.size()));
   auto* const parcel = new (memory) WireParcel(*this, view.header);
   parcel->interned_ = interned;
   parcel->inline_ = std::move(own);
   parcel->delivery_ = delivery;
   parcel->report_delivered_ = report_delivered;
+  if (stages != nullptr) [[unlikely]] {
+    parcel->SetSampled(true);
+    parcel->stages_size_ = static_cast<uint16_t>(stages_size);
+    new (parcel + 1) StageStamps(*stages);
+  }
   if (!view.body.empty()) {
-    std::memcpy(static_cast<void*>(parcel + 1), view.body.data(), view.body.size());
+    std::memcpy(reinterpret_cast<char*>(parcel + 1) + stages_size, view.body.data(), view.body.size());
   }
   return boost::intrusive_ptr<WireParcel>(parcel);
 }
@@ -32,7 +38,7 @@ void WireParcelPool::TakeReturned() {
   WireParcel* parcel = returned_.exchange(nullptr, std::memory_order_acquire);
   while (parcel != nullptr) {
     WireParcel* const next = parcel->next_;
-    const size_t size = sizeof(WireParcel) + parcel->encoded_.body_size;
+    const size_t size = WireParcel::SizeOf(parcel->stages_size_, parcel->encoded_.body_size);
     parcel->~WireParcel();
     bytes_.Free(parcel, size);
     parcel = next;

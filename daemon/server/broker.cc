@@ -218,7 +218,7 @@ Broker::Loop::Loop(BrokerOptions options, std::string token, Listeners listeners
                                                    : PostToLoop(*options_.peer_timers, io_)),
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
       names_(std::move(names)),
-      exchange_(options_.routing, *options_.clock, *event_timers_),
+      exchange_(options_.routing, *options_.clock, *event_timers_, options_.stage_hooks),
       shared_{exchange_, store_, *this, options_.limits, domain_} {
   for (auto& listener : listeners) {
     endpoints_.push_back(listener->endpoint());

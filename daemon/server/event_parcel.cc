@@ -12,29 +12,37 @@ AttributeSet::~AttributeSet() { home_.sets_.erase(encoded_); }
 
 void EventParcel::Recycle() {
   EventStore& home = home_;
-  const size_t size = sizeof(EventParcel) + encoded_.attributes_size + encoded_.body_size;
+  const size_t size = sizeof(EventParcel) + stages_size_ + encoded_.attributes_size + encoded_.body_size;
   this->~EventParcel();
   home.pool_.Free(this, size);
 }
 
-EventParcelPtr EventStore::Make(const wire::EventView& view, AttributeSetPtr attributes, uint32_t origin,
-                                bool report_delivered, size_t frame_bytes) {
+EventParcelPtr EventStore::Make(const wire::EventView& view, const StageStamps* stages,
+                                AttributeSetPtr attributes, uint32_t origin, bool report_delivered,
+                                size_t frame_bytes) {
   const size_t rest = view.attributes.size() + view.body.size();
-  void* const memory = pool_.Allocate(sizeof(EventParcel) + rest);
+  const size_t stages_size = stages == nullptr ? 0 : sizeof *stages;
+  void* const memory = pool_.Allocate(sizeof(EventParcel) + stages_size + rest);
   auto* const parcel = new (memory) EventParcel(*this, view.header);
   parcel->attributes_ = std::move(attributes);
   parcel->origin_ = origin;
   parcel->report_delivered_ = report_delivered;
   parcel->frame_bytes_ = static_cast<uint32_t>(frame_bytes);
+  if (stages != nullptr) [[unlikely]] {
+    parcel->SetSampled(true);
+    parcel->stages_size_ = static_cast<uint16_t>(stages_size);
+    new (parcel + 1) StageStamps(*stages);
+  }
   // They lie side by side in the frame, too.
-  if (rest > 0) std::memcpy(static_cast<void*>(parcel + 1), view.attributes.data(), rest);
+  if (rest > 0) std::memcpy(parcel->bytes(), view.attributes.data(), rest);
   return EventParcelPtr(parcel);
 }
 
 EventParcelPtr EventStore::MakeAttempt(const EventParcel& parcel, uint8_t attempt) {
   wire::EventView view{parcel.encoded(), parcel.inline_attributes(), parcel.body()};
   view.header.event.attempt = attempt;
-  return Make(view, parcel.attributes(), parcel.origin(), parcel.report_delivered(), parcel.frame_bytes());
+  return Make(view, parcel.stages(), parcel.attributes(), parcel.origin(), parcel.report_delivered(),
+              parcel.frame_bytes());
 }
 
 AttributeSetPtr EventStore::Intern(std::string_view encoded) {

@@ -16,6 +16,7 @@
 #include "daemon/wire/frames.h"
 #include "events/codec.h"
 #include "events/delivery/parcel.h"
+#include "events/stages.h"
 
 namespace routebench::daemon {
 
@@ -47,7 +48,7 @@ struct KeptEvent : boost::intrusive_ref_counter<KeptEvent, boost::thread_unsafe_
 };
 using KeptEventPtr = boost::intrusive_ptr<KeptEvent>;
 
-// Memory of the store: this object, then the inline attributes, then the body.
+// Memory of the store: this object, then the times of a sampled one, the inline attributes, the body.
 class EventParcel final : public delivery::Parcel {
  public:
   const EncodedHeader& encoded() const { return encoded_; }
@@ -69,7 +70,9 @@ class EventParcel final : public delivery::Parcel {
       : Parcel(encoded_.event), home_(home), encoded_(header) {}
   ~EventParcel() override = default;
   void Recycle() override;
-  const char* bytes() const { return reinterpret_cast<const char*>(this + 1); }
+  StageStamps* Stages() override { return reinterpret_cast<StageStamps*>(this + 1); }
+  char* bytes() { return reinterpret_cast<char*>(this + 1) + stages_size_; }
+  const char* bytes() const { return const_cast<EventParcel*>(this)->bytes(); }
 
   EventStore& home_;
   const EncodedHeader encoded_;
@@ -78,15 +81,16 @@ class EventParcel final : public delivery::Parcel {
   uint32_t origin_ = 0;
   uint32_t frame_bytes_ = 0;
   bool report_delivered_ = false;
+  uint16_t stages_size_ = 0;
 };
 using EventParcelPtr = boost::intrusive_ptr<EventParcel>;
 
 // Where parcels and attribute sets come from. Not thread-safe: of the loop. Outlives what it gave out.
 class EventStore {
  public:
-  // Copies what `view` shows.
-  EventParcelPtr Make(const wire::EventView& view, AttributeSetPtr attributes, uint32_t origin,
-                      bool report_delivered, size_t frame_bytes);
+  // Copies what `view` shows, and the stages, which are null where the event is not sampled.
+  EventParcelPtr Make(const wire::EventView& view, const StageStamps* stages, AttributeSetPtr attributes,
+                      uint32_t origin, bool report_delivered, size_t frame_bytes);
   // The same event with another attempt in its header. (It is the rare case: the bytes are copied.)
   EventParcelPtr MakeAttempt(const EventParcel& parcel, uint8_t attempt);
   // The set with this encoding, one object for all who ask. Null: not an attributes block.

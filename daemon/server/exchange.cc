@@ -72,9 +72,10 @@ Subscription::Subscription(SubscriptionId number, Peer& peer, const Subscription
       lease(spec.lease),
       queue({.capacity = spec.capacity, .full_policy = spec.full_policy, .order = spec.order}) {}
 
-Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers)
+Exchange::Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers, StageHooks* hooks)
     : clock_(clock),
       timers_(timers),
+      stage_clock_(clock, 0, hooks),
       directory_(options),
       max_watches_(options.max_watches),
       balancer_(options.balancing, options.balancing_seed),
@@ -330,6 +331,7 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
     duplicates_->Insert(event->header().id, now_);
   }
   Resolve(*event);
+  stage_clock_.Reach(StageMark::kRouted, event->stages());
   if (decision_.receivers.empty()) {
     Discard(origin, event->header(), Outcome::kUnrouted);
     Release(*event, true);
@@ -352,6 +354,7 @@ bool Exchange::Publish(Peer& origin, const EventParcelPtr& event) {
     }
     Offer(origin, subscription, event);
   }
+  stage_clock_.Reach(StageMark::kQueued, event->stages());
   Release(*event, true);
   if (origin.waiting_at_.empty()) return true;
   origin.waiting_event_ = event;
@@ -465,6 +468,7 @@ void Exchange::StopWaiting(Peer& origin, Subscription& subscription) {
   if (!origin.waiting_at_.empty()) return;
   const EventParcelPtr event = std::move(origin.waiting_event_);
   origin.waiting_event_.reset();
+  stage_clock_.ReachAgain(StageMark::kQueued, event->stages());
   origin.OnAdmitted(*event);
 }
 

@@ -27,6 +27,7 @@
 #include "events/routing/deduplication.h"
 #include "events/routing/directory.h"
 #include "events/routing/table.h"
+#include "events/stages.h"
 
 namespace routebench::daemon {
 
@@ -116,11 +117,12 @@ class Absent final : public Peer {
 
 class Exchange {
  public:
-  // `timers` run their callbacks on the loop; both outlive the exchange.
-  Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers);
+  // `timers` run their callbacks on the loop; all outlive the exchange. `hooks` may be null.
+  Exchange(const RoutingOptions& options, const Clock& clock, Timers& timers, StageHooks* hooks = nullptr);
 
   void UpdateTime() { now_ = clock_.Now(); }
   TimePoint now() const { return now_; }
+  const StageClock& stage_clock() const { return stage_clock_; }
 
   // The numbers of subscriptions follow this one: clients come back with those that an earlier daemon gave.
   void NumberAfter(SubscriptionId last) { last_subscription_ = last; }
@@ -223,6 +225,7 @@ class Exchange {
 
   const Clock& clock_;
   Timers& timers_;
+  const StageClock stage_clock_;
   TimePoint now_{};
   bool admitting_ = true;
 

@@ -8,6 +8,7 @@
 #include "daemon/server/control_requests.h"
 #include "daemon/server/crash_point.h"
 #include "daemon/wire/specs.h"
+#include "daemon/wire/stage_block.h"
 #include "daemon/wire/token.h"
 #include "events/codec.h"
 
@@ -113,11 +114,16 @@ Session::MaybeError Session::OnFrame(std::string_view frame) {
 
 Session::MaybeError Session::OnPublish(std::string_view frame) {
   wire::Prefix prefix;
+  if (!wire::LoadFront(frame, &prefix)) return ProtocolError::kMalformed;
   wire::EventView view;
-  if (!wire::LoadFront(frame, &prefix) || !wire::ParseEvent(frame.substr(sizeof prefix), &view) ||
-      view.body.size() > shared_.limits.max_body_bytes) {
+  StageStamps storage;
+  StageStamps* stages;
+  std::string_view rest = frame.substr(sizeof prefix);
+  if (!wire::TakeStages(prefix.flags, &rest, storage, &stages) || (stages != nullptr && !knows_stages_) ||
+      !wire::ParseEvent(rest, &view) || view.body.size() > shared_.limits.max_body_bytes) {
     return ProtocolError::kMalformed;
   }
+  shared_.exchange.stage_clock().Reach(StageMark::kReceived, stages);
   if (received_bytes_ - credited_bytes_ > shared_.limits.publish_window) return ProtocolError::kWindow;
   received_bytes_ += frame.size();
   AttributeSetPtr attributes;
@@ -126,7 +132,7 @@ Session::MaybeError Session::OnPublish(std::string_view frame) {
     attributes = defined_[number - 1];
   }
   const bool intact = Crc32c(view.body) == view.header.body_crc32c;
-  EventParcelPtr event = shared_.store.Make(view, std::move(attributes), number(),
+  EventParcelPtr event = shared_.store.Make(view, stages, std::move(attributes), number(),
                                             (prefix.flags & wire::kReportDelivered) != 0, frame.size());
   if ((prefix.flags & wire::kKept) != 0) {
     KeptEventPtr kept(new KeptEvent);
@@ -230,6 +236,7 @@ Session::MaybeError Session::OnHello(const wire::ClientControl& control) {
   in_.set_max_frame(wire::MaxFrameBytes(shared_.limits.max_body_bytes));
   name_ = hello.name();
   wants_outcomes_ = hello.wants_outcomes();
+  knows_stages_ = (wire::kFeatures & hello.features() & wire::kStageStamps) != 0;
   wire::BrokerControl answer;
   answer.set_request(control.request());
   wire::Welcome* const welcome = answer.mutable_welcome();
@@ -385,17 +392,36 @@ void Session::AppendDelivery(SubscriptionId subscription, const delivery::Parcel
   wire::DeliverPrefix prefix;
   prefix.prefix.flags = event.report_delivered() ? wire::kReportDelivered : 0;
   prefix.subscription = subscription;
+  size_t start = sizeof prefix;  // of the encoded event
+  if (event.stages() != nullptr && knows_stages_) [[unlikely]] {
+    prefix.prefix.flags |= wire::kStages;
+    start += wire::kStageBlockSize;
+  }
   const std::string_view body = event.body();
-  const size_t head = sizeof prefix + kEncodedHeaderSize + attributes.size();
+  const size_t head = start + kEncodedHeaderSize + attributes.size();
   char* const out =
       body.size() >= FrameWriter::kReferenceBytes
           ? out_.AppendWithTail(head, body, [held = delivery::ParcelPtr(parcel)]() mutable { held.reset(); })
           : out_.Append(head + body.size());
   wire::Store(prefix, out);
-  EncodeHeader(header, out + sizeof prefix);
+  EncodeHeader(header, out + start);
   // Either may be empty and without an address.
-  attributes.copy(out + sizeof prefix + kEncodedHeaderSize, attributes.size());
+  attributes.copy(out + start + kEncodedHeaderSize, attributes.size());
   if (body.size() < FrameWriter::kReferenceBytes) body.copy(out + head, body.size());
+  StoreStages(event, start > sizeof prefix ? out + sizeof prefix : nullptr);
+}
+
+// Of this one delivery: other subscribers have their own. `out` is null where they do not go into its frame.
+void Session::StoreStages(const EventParcel& event, char* out) {
+  StageStamps storage;
+  StageStamps* stages = nullptr;
+  if (out != nullptr) [[unlikely]] {
+    storage = *event.stages();
+    stages = &storage;
+  }
+  shared_.exchange.stage_clock().Reach(StageMark::kWritten, stages);
+  if (stages != nullptr) [[unlikely]]
+    wire::StoreStages(storage, out);
 }
 
 void Session::OnDeliverable(Subscription& subscription) {

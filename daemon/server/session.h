@@ -114,6 +114,7 @@ class Session final : public Peer {
   void SendReleased();
   void Fill();
   void AppendDelivery(SubscriptionId subscription, const delivery::ParcelPtr& parcel);
+  void StoreStages(const EventParcel& event, char* out);
   template <typename Frame>
   void Send(const Frame& frame);
   void SendControl(const wire::BrokerControl& control);
@@ -128,6 +129,7 @@ class Session final : public Peer {
   bool established_ = false;
   bool goodbye_ = false;
   bool wants_outcomes_ = false;
+  bool knows_stages_ = false;
   bool dirty_ = false;
   std::string refusal_;
 

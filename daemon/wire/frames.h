@@ -3,6 +3,7 @@
 //   frame    = Prefix, then what its type says
 //   Publish  = Prefix, encoded event                 client -> broker
 //   Deliver  = DeliverPrefix, encoded event          broker -> client
+//              (with kStages a StageBlock in front of the encoded event: stage_block.h)
 //   Control  = Prefix, one ClientControl or BrokerControl message (control.proto)
 //   all others are the structs below, and nothing after them
 //
@@ -29,7 +30,8 @@ inline constexpr uint32_t kProtocolVersion = 1;
 // Features both sides must name in their greeting to use them.
 inline constexpr uint64_t kInternedAttributes = 1;  // DefineAttributes, headers that name a set by number
 inline constexpr uint64_t kAtLeastOnce = 1 << 8;    // named subscriptions, kKept, Released
-inline constexpr uint64_t kFeatures = kInternedAttributes | kAtLeastOnce;
+inline constexpr uint64_t kStageStamps = 1 << 9;    // kStages
+inline constexpr uint64_t kFeatures = kInternedAttributes | kAtLeastOnce | kStageStamps;
 
 enum class FrameType : uint8_t {
   kControl = 1,
@@ -54,6 +56,8 @@ struct Prefix {
 
 // Prefix::flags of Publish and Deliver: its publisher wants to be told of its delivery.
 inline constexpr uint8_t kReportDelivered = 1;
+// Likewise: the event is sampled, and its times follow the prefix.
+inline constexpr uint8_t kStages = 0x40;
 // Of Publish: its publisher keeps it until Released; and it may have been published before, in
 // another session, so that only at-least-once subscriptions get it.
 inline constexpr uint8_t kKept = 0x10;

@@ -9,6 +9,7 @@
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include "events/event.h"
+#include "events/stages.h"
 
 namespace routebench::delivery {
 
@@ -24,11 +25,16 @@ class Parcel {
   Parcel& operator=(const Parcel&) = delete;
 
   const EventHeader& header() const { return header_; }
+  // Null: not sampled. Shared like the rest; what is later than the sharing belongs into a copy.
+  StageStamps* stages() { return sampled_ ? Stages() : nullptr; }
+  const StageStamps* stages() const { return const_cast<Parcel*>(this)->stages(); }
 
  protected:
   // `header` is a member of the derived class: not read before the parcel is offered.
   explicit Parcel(const EventHeader& header) : header_(header) {}
   virtual ~Parcel() = default;
+  // Before it is shared.
+  void SetSampled(bool sampled) { sampled_ = sampled; }
 
  private:
   // Nobody else can change a count of none, nor one where the only reference is the caller's: most parcels
@@ -50,9 +56,12 @@ class Parcel {
   }
   // The last reference is gone: return to the pool. Runs on whichever thread dropped it.
   virtual void Recycle() = 0;
+  // Where the derived class has them; asked for sampled parcels only.
+  virtual StageStamps* Stages() { return nullptr; }
 
   const EventHeader& header_;
   std::atomic<uint32_t> references_{0};
+  bool sampled_ = false;
 };
 
 using ParcelPtr = boost::intrusive_ptr<Parcel>;

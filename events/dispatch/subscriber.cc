@@ -88,8 +88,8 @@ struct Subscriber::Deferred {
 
 class Subscriber::Handing final : public Delivery {
  public:
-  Handing(Subscriber& subscriber, Lane& lane, const Event& event, size_t following)
-      : subscriber_(subscriber), lane_(lane), event_(event), following_(following) {}
+  Handing(Subscriber& subscriber, Lane& lane, const Event& event, const StageStamps* stages, size_t following)
+      : subscriber_(subscriber), lane_(lane), event_(event), stages_(stages), following_(following) {}
 
   const Event& event() const override { return event_; }
 
@@ -101,6 +101,7 @@ class Subscriber::Handing final : public Delivery {
   }
 
   size_t following() const override { return following_; }
+  const StageStamps* stages() const override { return stages_; }
 
   const std::shared_ptr<Deferred>& deferred() const { return deferred_; }
 
@@ -108,6 +109,7 @@ class Subscriber::Handing final : public Delivery {
   Subscriber& subscriber_;
   Lane& lane_;
   const Event& event_;
+  const StageStamps* const stages_;
   const size_t following_;
   std::shared_ptr<Deferred> deferred_;
 };
@@ -119,6 +121,7 @@ Subscriber::Subscriber(SubscriberOptions options, std::weak_ptr<Executor> execut
       executor_(std::move(executor)),
       clock_(clock),
       timers_(timers),
+      stage_clock_(clock, 0, options_.stage_hooks),
       queue_({.capacity = options_.spec.capacity,
               .full_policy = options_.spec.full_policy,
               .order = options_.spec.order}),
@@ -522,9 +525,21 @@ bool Subscriber::Hand(Lane& lane, size_t index) {
   if (expired) return SettleHanded(lane, *parcel, Outcome::kExpired);
   if (event == nullptr) return SettleHanded(lane, *parcel, Outcome::kDroppedCorrupt);
   OnHanded(*parcel);
-  Handing handing(*this, lane, *event, batched() ? lane.batch.size() - 1 - index : 0);
   if (options_.spec.delivery_timeout > Duration::zero()) StartTimeout(lane);
+  const StageStamps* const stages = StagesAtHandler(lane, *parcel);
+  Handing handing(*this, lane, *event, stages, batched() ? lane.batch.size() - 1 - index : 0);
   return Finish(lane, parcel, CallHandler(handing), handing.deferred());
+}
+
+// A copy of the lane's own: other subscriptions may share the parcel.
+const StageStamps* Subscriber::StagesAtHandler(Lane& lane, const delivery::Parcel& parcel) const {
+  StageStamps* stages = nullptr;
+  if (parcel.stages() != nullptr) [[unlikely]] {
+    lane.stages = *parcel.stages();
+    stages = &lane.stages;
+  }
+  stage_clock_.Reach(StageMark::kHandled, stages);
+  return stages;
 }
 
 // What was alive when the lane took it can expire in its hands. (Not in a batch that the handler counts on.)

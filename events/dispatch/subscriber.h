@@ -23,6 +23,7 @@
 #include "events/dispatch/worker_pool.h"
 #include "events/mutex.h"
 #include "events/router.h"
+#include "events/stages.h"
 
 namespace routebench::dispatch {
 
@@ -31,6 +32,7 @@ struct SubscriberOptions {
   SubscriptionSpec spec;
   Handler handler;
   std::shared_ptr<ServiceGate> gate;  // null: the service has no limit
+  StageHooks* stage_hooks = nullptr;
 };
 
 // Owned by shared_ptr: a running handler and a timer that fires keep it alive. `executor` is held weakly;
@@ -134,6 +136,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
     TimePoint due =
         TimePoint::max();  // of the answer of the event with the handler, where there is a timeout
     bool late = false;     // that event has timed out, and its handler still runs
+    StageStamps stages;    // of a sampled event with the handler
     bool abandoned = false;
   };
   struct Waiter;
@@ -148,6 +151,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   bool HandBatch(Lane& lane);
   bool Hand(Lane& lane, size_t index);
   bool ExpiredInHand(const delivery::Parcel& parcel) const;
+  const StageStamps* StagesAtHandler(Lane& lane, const delivery::Parcel& parcel) const;
   Verdict CallHandler(Handing& handing) const;
   bool Finish(Lane& lane, const delivery::ParcelPtr& parcel, Verdict verdict,
               const std::shared_ptr<Deferred>& deferred);
@@ -193,6 +197,7 @@ class Subscriber : public std::enable_shared_from_this<Subscriber> {
   const std::weak_ptr<Executor> executor_;
   const Clock& clock_;
   Timers& timers_;
+  const StageClock stage_clock_;
 
   alignas(64) Mutex mutex_;
   delivery::SubscriptionQueue queue_ ABSL_GUARDED_BY(mutex_);

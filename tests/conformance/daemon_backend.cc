@@ -5,9 +5,10 @@
 namespace routebench::conformance {
 namespace {
 
-daemon::BrokerOptions OnTime(testing::FakeTime& time, const RoutingOptions& routing) {
+daemon::BrokerOptions OnTime(testing::FakeTime& time, const RouterOptions& router) {
   daemon::BrokerOptions options;
-  options.routing = routing;
+  options.routing = router.routing;
+  options.stage_hooks = router.stage_hooks;
   options.clock = &time;
   options.timers = &time;
   return options;
@@ -21,7 +22,7 @@ RouterOptions WithoutSink(RouterOptions options) {
 class DaemonBackend final : public Backend {
  public:
   DaemonBackend(const RouterOptions& options, testing::FakeTime& time, std::string_view transport)
-      : daemon_(OnTime(time, options.routing), transport),
+      : daemon_(OnTime(time, options), transport),
         publisher_(daemon_.Connect(options, time, &time)),
         subscriber_(daemon_.Connect(WithoutSink(options), time, &time)) {}
   EventRouter& publisher() override { return *publisher_; }

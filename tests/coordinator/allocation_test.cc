@@ -96,6 +96,11 @@ TEST(CoordinatorAllocation, SeveralSubscriptionsOnSeveralThreads) {
   ExpectNoAllocations(router, 5);
 }
 
+TEST(CoordinatorAllocation, EveryEventSampled) {
+  DataCoordinator router(RouterOptions{.handler_threads = 1, .stage_sampling = 1});
+  ExpectNoAllocations(router, 2);
+}
+
 TEST(CoordinatorAllocation, Inline) {
   InlineRouter router(RouterOptions{});
   ExpectNoAllocations(router, 2, FirstBurst::kPassesAtOnce);

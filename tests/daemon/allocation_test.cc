@@ -8,6 +8,7 @@
 #include "daemon/server/event_parcel.h"
 #include "daemon/server/exchange.h"
 #include "daemon/server/session.h"
+#include "daemon/wire/stage_block.h"
 #include "events/codec.h"
 #include "gtest/gtest.h"
 #include "tests/daemon/raw_peer.h"
@@ -84,7 +85,12 @@ struct Party {
   Session session;
 };
 
-TEST(Forwarding, AllocatesNothingPerEvent) {
+class Forwarding : public ::testing::TestWithParam<bool> {};  // whether events are sampled
+
+INSTANTIATE_TEST_SUITE_P(, Forwarding, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "sampled" : "plain"; });
+
+TEST_P(Forwarding, AllocatesNothingPerEvent) {
   constexpr int kEventsAtOnce = 100;
   testing::FakeTime time;
   EventStore store;
@@ -119,7 +125,8 @@ TEST(Forwarding, AllocatesNothingPerEvent) {
   header.attributes_number = 1;
   header.body_crc32c = Crc32c(body);
   std::string events;
-  for (int i = 0; i < kEventsAtOnce; ++i) events += FramedPublish(header, body);
+  const std::string stages(GetParam() ? wire::kStageBlockSize : 0, '\0');
+  for (int i = 0; i < kEventsAtOnce; ++i) events += FramedPublish(header, body, stages);
   uint64_t handed = 0;
   const auto round = [&](const std::string& reports) {
     publisher.Feed(events);
@@ -148,7 +155,7 @@ TEST(Forwarding, AllocatesNothingPerEvent) {
   round(last_reports);
   const Allocations spent = Allocations::OfThisThread() - before;
   EXPECT_EQ(spent.count, 0u) << spent.bytes << " bytes";
-  EXPECT_GE(subscriber.pipes.out_bytes - bytes_before, kEventsAtOnce * body.size());
+  EXPECT_GE(subscriber.pipes.out_bytes - bytes_before, kEventsAtOnce * (body.size() + stages.size()));
   EXPECT_EQ(exchange.InFlight(), 0u);
   EXPECT_EQ(exchange.Statistics().books.of(Outcome::kDelivered), handed);
   exchange.RemovePeer(publisher.session, Outcome::kDroppedClosed);

@@ -2,6 +2,7 @@
 #include "daemon/wire/frames.h"
 
 #include <array>
+#include <limits>
 #include <memory>
 #include <set>
 #include <string>
@@ -12,6 +13,7 @@
 #include "daemon/wire/attribute_table.h"
 #include "daemon/wire/handshake.h"
 #include "daemon/wire/protocol_error.h"
+#include "daemon/wire/stage_block.h"
 #include "events/outcome.h"
 #include "gtest/gtest.h"
 
@@ -116,7 +118,7 @@ TEST(GoldenFrames, Greeting) {
             "0801"
             "121f"
             "0801"
-            "108102"
+            "108106"
             "1a04626f6f74"
             "220874696d653a5b315d"
             "284d"
@@ -149,6 +151,53 @@ TEST(Frames, AnEventIsTakenApartOnlyWhenItsSizesAddUp) {
   EXPECT_EQ(view.body, "body");
   for (size_t size = 0; size < bytes.size(); ++size) EXPECT_FALSE(ParseEvent(bytes.substr(0, size), &view));
   EXPECT_FALSE(ParseEvent(bytes + "x", &view));
+}
+
+TEST(StageBlock, LiesBetweenPrefixAndEvent) {
+  StageStamps sent;
+  for (size_t i = 0; i < kStageMarkCount; ++i) sent.nanos[i] = static_cast<int64_t>(0x100 + i);
+  sent.nanos[9] = StageStamps::kNone;
+  std::string bytes(kStageBlockSize, '\0');
+  StoreStages(sent, bytes.data());
+  EXPECT_EQ(absl::BytesToHexString(bytes),
+            "00010000000000000101000000000000020100000000000003010000000000000401000000000000"
+            "0501000000000000060100000000000007010000000000000801000000000000ffffffffffffffff");
+  const std::string frame = bytes + "event";
+  std::string_view rest = frame;
+  StageStamps storage;
+  StageStamps* stages;
+  ASSERT_TRUE(TakeStages(kStages | kReportDelivered, &rest, storage, &stages));
+  ASSERT_EQ(stages, &storage);
+  EXPECT_EQ(storage.nanos, sent.nanos);
+  EXPECT_EQ(rest, "event");
+
+  rest = frame;
+  ASSERT_TRUE(TakeStages(kReportDelivered, &rest, storage, &stages));
+  EXPECT_EQ(stages, nullptr);
+  EXPECT_EQ(rest, frame);
+
+  for (size_t size = 0; size < kStageBlockSize; ++size) {
+    rest = std::string_view(frame).substr(0, size);
+    EXPECT_FALSE(TakeStages(kStages, &rest, storage, &stages)) << size;
+  }
+}
+
+TEST(StageBlock, TimesThatNoClockShowsAreAbsent) {
+  StageStamps sent;
+  sent.nanos.fill(5);
+  sent.nanos[1] = std::numeric_limits<int64_t>::min();
+  sent.nanos[2] = std::numeric_limits<int64_t>::max();
+  sent.nanos[3] = 0;
+  std::string bytes(kStageBlockSize, '\0');
+  StoreStages(sent, bytes.data());
+  std::string_view rest = bytes;
+  StageStamps storage;
+  StageStamps* stages;
+  ASSERT_TRUE(TakeStages(kStages, &rest, storage, &stages));
+  EXPECT_FALSE(stages->has(StageMark::kSent));
+  EXPECT_FALSE(stages->has(StageMark::kEncoded));
+  EXPECT_TRUE(stages->has(StageMark::kReceived));
+  EXPECT_TRUE(stages->has(StageMark::kRouted));
 }
 
 TEST(Handshake, ComparesVersionBootAndTimeNamespace) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "daemon/wire/attribute_table.h"
+#include "daemon/wire/stage_block.h"
 #include "events/codec.h"
 #include "events/control.h"
 #include "gmock/gmock.h"
@@ -253,6 +254,82 @@ TEST_P(HostilePeerTest, MalformedFrames) {
   }
   EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kMalformed), count);
   ExpectOthersUndisturbed();
+}
+
+// A frame that says that it has the times of a sampled event.
+std::string SampledPublish(size_t stage_bytes, std::string_view event) {
+  wire::Prefix prefix{wire::FrameType::kPublish};
+  prefix.flags = wire::kStages;
+  return Framed(BytesOf(prefix) + std::string(stage_bytes, '\xee') + std::string(event));
+}
+
+TEST_P(HostilePeerTest, StagesThatAreCutOff) {
+  Start();
+  const std::string event = FramedPublish({}, "body").substr(sizeof(uint32_t) + sizeof(wire::Prefix));
+  uint64_t count = 0;
+  for (const std::string& frame :
+       {SampledPublish(0, ""), SampledPublish(wire::kStageBlockSize - 1, ""),
+        SampledPublish(wire::kStageBlockSize, ""), SampledPublish(0, event),
+        SampledPublish(wire::kStageBlockSize - 1, event), SampledPublish(wire::kStageBlockSize + 1, event)}) {
+    RawPeer peer(endpoint());
+    peer.Greet();
+    peer.Send(frame);
+    EXPECT_EQ(peer.AwaitEnd(), "malformed") << count;
+    ++count;
+  }
+  EXPECT_EQ(daemon_->broker().Counters().of(ProtocolError::kMalformed), count);
+  ExpectOthersUndisturbed();
+}
+
+TEST_P(HostilePeerTest, StagesThatNobodyAgreedOn) {
+  Start();
+  RawPeer peer(endpoint());
+  wire::ClientControl control;
+  *control.mutable_hello() = wire::MakeHello(wire::TimeDomain::OfThisProcess(), "raw", false);
+  control.mutable_hello()->set_features(wire::kFeatures & ~wire::kStageStamps);
+  control.mutable_hello()->set_token(std::string(testing::TestEndpoints::kToken));
+  peer.Send(FramedControl(control));
+  EXPECT_EQ(peer.NextControl().welcome().features() & wire::kStageStamps, 0u);
+  const std::string event = FramedPublish({}, "body").substr(sizeof(uint32_t) + sizeof(wire::Prefix));
+  peer.Send(SampledPublish(wire::kStageBlockSize, event));
+  ExpectEnded(peer, ProtocolError::kMalformed);
+}
+
+// Whatever times a peer writes, they are passed on or absent, and change nothing else.
+TEST_P(HostilePeerTest, StagesOfNoClock) {
+  Start();
+  RawPeer peer(endpoint());
+  peer.Greet();
+  EncodedHeader header;
+  header.event.kind = EventKind::kFileModified;
+  header.event.sequence = 77;
+  header.body_crc32c = Crc32c("body");
+  const std::string event = FramedPublish(header, "body").substr(sizeof(uint32_t) + sizeof(wire::Prefix));
+  peer.Send(SampledPublish(wire::kStageBlockSize, event));
+  ASSERT_TRUE(inbox_.AwaitCount(1));
+  EXPECT_EQ(inbox_.Items()[0].header.sequence, 77u);
+  ExpectOthersUndisturbed();
+}
+
+// Who does not know them gets events without them.
+TEST_P(HostilePeerTest, StagesAreKeptFromWhoDoesNotKnowThem) {
+  Start();
+  RawPeer peer(endpoint());
+  wire::ClientControl control;
+  *control.mutable_hello() = wire::MakeHello(wire::TimeDomain::OfThisProcess(), "raw", false);
+  control.mutable_hello()->set_features(0);
+  control.mutable_hello()->set_token(std::string(testing::TestEndpoints::kToken));
+  peer.Send(FramedControl(control));
+  ASSERT_TRUE(peer.NextControl().has_welcome());
+  peer.Subscribe("old", 10);
+  const auto sampling = daemon_->Connect({.stage_sampling = 1});
+  ASSERT_EQ(sampling->Publish(NewEvent()), PublishResult::kAccepted);
+  const std::string frame = peer.Next();
+  wire::DeliverPrefix prefix;
+  wire::EventView view;
+  ASSERT_TRUE(wire::LoadFront(frame, &prefix));
+  EXPECT_EQ(prefix.prefix.flags & wire::kStages, 0);
+  EXPECT_TRUE(wire::ParseEvent(std::string_view(frame).substr(sizeof prefix), &view));
 }
 
 TEST_P(HostilePeerTest, TooLongControlFrame) {

@@ -47,12 +47,14 @@ inline std::string FramedHello(uint32_t version = wire::kProtocolVersion, bool w
   return FramedControl(control);
 }
 
-// A Publish frame of a custom event with `body`.
-inline std::string FramedPublish(EncodedHeader header, std::string_view body) {
+// A Publish frame of a custom event with `body`; `stages` is the block of a sampled one.
+inline std::string FramedPublish(EncodedHeader header, std::string_view body, std::string_view stages = {}) {
   header.body_size = static_cast<uint32_t>(body.size());
-  std::string frame = BytesOf(wire::Prefix{wire::FrameType::kPublish});
-  frame.resize(sizeof(wire::Prefix) + kEncodedHeaderSize);
-  EncodeHeader(header, frame.data() + sizeof(wire::Prefix));
+  const uint8_t flags = stages.empty() ? 0 : wire::kStages;
+  std::string frame = BytesOf(wire::Prefix{wire::FrameType::kPublish, flags}) + std::string(stages);
+  const size_t start = frame.size();
+  frame.resize(start + kEncodedHeaderSize);
+  EncodeHeader(header, frame.data() + start);
   return Framed(frame + std::string(body));
 }
 
