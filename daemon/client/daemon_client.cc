@@ -26,6 +26,7 @@
 #include "daemon/wire/attribute_table.h"
 #include "daemon/wire/frames.h"
 #include "daemon/wire/handshake.h"
+#include "daemon/wire/parse.h"
 #include "daemon/wire/specs.h"
 #include "daemon/wire/stage_block.h"
 #include "daemon/wire/token.h"
@@ -385,7 +386,7 @@ bool DaemonClient::Core::OnProgressRequest(std::string_view frame) {
 bool DaemonClient::Core::OnControl(std::string_view frame) {
   wire::BrokerControl control;
   const std::string_view body = frame.substr(sizeof(wire::Prefix));
-  if (!control.ParseFromArray(body.data(), static_cast<int>(body.size()))) return false;
+  if (!wire::ParseControl(body, &control)) return false;
   if (control.has_goodbye()) {
     farewell_ = absl::StrCat("the daemon ended the connection: ", control.goodbye().error(),
                              control.goodbye().detail().empty() ? "" : ": ", control.goodbye().detail());

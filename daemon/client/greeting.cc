@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "daemon/wire/frames.h"
+#include "daemon/wire/parse.h"
 
 namespace routebench::daemon {
 
@@ -19,7 +20,7 @@ absl::StatusOr<wire::Welcome> ParseAnswer(std::string_view frame) {
   wire::Prefix prefix;
   wire::BrokerControl answer;
   if (!wire::LoadFront(frame, &prefix) || prefix.type != wire::FrameType::kControl ||
-      !answer.ParseFromArray(frame.data() + sizeof prefix, static_cast<int>(frame.size() - sizeof prefix))) {
+      !wire::ParseControl(frame.substr(sizeof prefix), &answer)) {
     return absl::UnavailableError("what answered is not an eventd");
   }
   if (answer.has_welcome()) return answer.welcome();

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "daemon/server/control_requests.h"
 #include "daemon/server/crash_point.h"
+#include "daemon/wire/parse.h"
 #include "daemon/wire/specs.h"
 #include "daemon/wire/stage_block.h"
 #include "daemon/wire/token.h"
@@ -202,7 +203,7 @@ Session::MaybeError Session::OnControl(std::string_view frame) {
   if (frame.size() > wire::kMaxClientControlBytes) return ProtocolError::kFrameTooLong;
   const std::string_view body = frame.substr(sizeof(wire::Prefix));
   wire::ClientControl control;
-  const bool parsed = control.ParseFromArray(body.data(), static_cast<int>(body.size()));
+  const bool parsed = wire::ParseControl(body, &control);
   if (!established_) {
     return parsed && control.has_hello() ? OnHello(control) : ProtocolError::kHandshakeBroken;
   }
@@ -216,7 +217,7 @@ Session::MaybeError Session::OnControl(std::string_view frame) {
       break;
     case wire::ClientControl::kDrain:
       shared_.host.OnDrainRequest(*this, control.request(),
-                                  shared_.exchange.now() + Duration(control.drain().deadline_nanos()),
+                                  After(shared_.exchange.now(), Duration(control.drain().deadline_nanos())),
                                   control.drain().deliveries());
       break;
     case wire::ClientControl::BODY_NOT_SET:

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "daemon/wire/parse.h"
 #include "gtest/gtest.h"
 
 namespace routebench::wire {
@@ -113,6 +114,31 @@ TEST(SpecsTest, NumbersThatMeanNothingAreRefused) {
   explanation.Clear();
   explanation.add_rules()->set_reason(kRuleReasonCount);
   EXPECT_FALSE(Load(explanation, &loaded).ok());
+}
+
+TEST(ParseControlTest, AMessageOfMessagesIsRead) {
+  ClientControl control;
+  Store(ServiceSpec{.id = "s", .filters = {FullFilter(), {}}, .metadata = {{"a", "b"}}},
+        control.mutable_register_service());
+  ClientControl parsed;
+  ASSERT_TRUE(ParseControl(control.SerializeAsString(), &parsed));
+  EXPECT_EQ(parsed.SerializeAsString(), control.SerializeAsString());
+  EXPECT_TRUE(ParseControl("", &parsed));
+  EXPECT_TRUE(ParseControl(std::string("\xfa\x7f\x02xy", 5), &parsed)) << "a field of a later version";
+}
+
+TEST(ParseControlTest, LengthsThatDoNotFitAreRefusedBeforeAnythingIsMade) {
+  const google::protobuf::Descriptor& type = *ClientControl::descriptor();
+  EXPECT_FALSE(LengthsFit("\x12\x05xyz", type)) << "a Hello that is not all there";
+  EXPECT_FALSE(LengthsFit("\x42\xff\xff\xff\xff\x01\x12\xff\xff\xff\xff\x06", type))
+      << "500 MB, and 2 GB in it";
+  EXPECT_FALSE(
+      LengthsFit("\x12\x03\x1a\x09x"
+                 "yyyyyyyyy",
+                 type))
+      << "a name longer than its Hello";
+  EXPECT_FALSE(LengthsFit("\x13\x14", type)) << "a group";
+  EXPECT_FALSE(LengthsFit("\x08", type)) << "a number that is not there";
 }
 
 }  // namespace
