@@ -1,5 +1,6 @@
 #include "loadgen/asker.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace routebench::loadgen {
@@ -41,19 +42,26 @@ absl::StatusOr<std::unique_ptr<Asker>> Asker::Create(EventRouter& router, Timers
 PublishResult Asker::Ask(const Event& event, size_t phase) {
   return requester_
       ->Send(event, timeout_, nullptr,
-             [this, phase, category = CategoryOf(event.header.kind), due = event.header.due](
-                 const absl::StatusOr<Event>& answer) { OnAnswer(phase, category, due, answer); })
+             [this, phase, asked = event.header](const absl::StatusOr<Event>& answer) {
+               OnAnswer(phase, asked, answer);
+             })
       .value_or(PublishResult::kWouldBlock);
 }
 
-void Asker::OnAnswer(size_t phase, Category category, TimePoint due, const absl::StatusOr<Event>& answer) {
+void Asker::OnAnswer(size_t phase, const EventHeader& asked, const absl::StatusOr<Event>& answer) {
   const TimePoint now = clock_.Now();
   {
     MutexLock lock(mutex_);
-    AnswerCell& cell = results_.cells.At(phase, category);
+    ++turns_.exchanges;
+    turns_.round_trip_ns += static_cast<uint64_t>((now - asked.created).count());
+    if (last_end_ != TimePoint())
+      turns_.turn_round_ns +=
+          static_cast<uint64_t>(std::max<int64_t>(0, (asked.created - last_end_).count()));
+    last_end_ = now;
+    AnswerCell& cell = results_.cells.At(phase, CategoryOf(asked.kind));
     if (answer.ok()) {
       ++cell.answered;
-      cell.round_trip.Record((now - due).count());
+      cell.round_trip.Record((now - asked.due).count());
     } else if (requests::FromResponder(answer.status())) {
       ++cell.errors;
     } else if (absl::IsDeadlineExceeded(answer.status())) {
@@ -62,6 +70,11 @@ void Asker::OnAnswer(size_t phase, Category category, TimePoint due, const absl:
     results_.received += answer.ok() || requests::FromResponder(answer.status()) ? 1 : 0;
   }
   if (outstanding_ != nullptr) outstanding_->OnOutcome();
+}
+
+Turns Asker::turns() const {
+  MutexLock lock(mutex_);
+  return turns_;
 }
 
 AnswerResults Asker::Results() const {

@@ -36,6 +36,19 @@ struct AnswerResults {
   void Merge(const AnswerResults& other);
 };
 
+// The rhythm of who has one request outstanding: it asks, waits, turns round and asks again. Sums.
+struct Turns {
+  uint64_t exchanges = 0;      // requests that are over, however they ended
+  uint64_t round_trip_ns = 0;  // from the send to the end
+  uint64_t turn_round_ns = 0;  // from the end to the next send
+
+  void Merge(const Turns& other) {
+    exchanges += other.exchanges;
+    round_trip_ns += other.round_trip_ns;
+    turn_round_ns += other.turn_round_ns;
+  }
+};
+
 // Thread-safe. Borrows what it is given.
 class Asker {
  public:
@@ -53,16 +66,20 @@ class Asker {
   void Close() { requester_->Close(); }
 
   AnswerResults Results() const;
+  // So far. The turn-rounds mean something where one request at a time is outstanding.
+  Turns turns() const;
 
  private:
   Asker(const record::RunPlan& plan, size_t phases, OutstandingLimit* outstanding, const Clock& clock);
-  void OnAnswer(size_t phase, Category category, TimePoint due, const absl::StatusOr<Event>& answer);
+  void OnAnswer(size_t phase, const EventHeader& asked, const absl::StatusOr<Event>& answer);
 
   const Duration timeout_;
   OutstandingLimit* const outstanding_;
   const Clock& clock_;
   mutable Mutex mutex_;
   AnswerResults results_ ABSL_GUARDED_BY(mutex_);
+  Turns turns_ ABSL_GUARDED_BY(mutex_);
+  TimePoint last_end_ ABSL_GUARDED_BY(mutex_){};    // of an exchange; none: before the first
   std::unique_ptr<requests::Requester> requester_;  // ends first: its answers come here
 };
 

@@ -72,7 +72,7 @@ bool Delivers(const std::string& backend) { return backend != "null"; }
 
 absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const DaemonAddress& daemon,
                                                      const std::string& peer_name, RouterOptions options,
-                                                     Guarantee guarantee) {
+                                                     Guarantee guarantee, Timers* timers) {
   if (backend == "null") return std::make_unique<InProcess<NullRouter>>();
   if (backend == "coordinator") return std::make_unique<InProcess<DataCoordinator>>(std::move(options));
   if (backend == "coordinator:inline") return std::make_unique<InProcess<InlineRouter>>(std::move(options));
@@ -80,7 +80,8 @@ absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend,
     return Connect({.endpoint = daemon.endpoint,
                     .token_file = daemon.token_file,
                     .name = peer_name,
-                    .router = std::move(options)},
+                    .router = std::move(options),
+                    .timers = timers},
                    guarantee);
   }
   return absl::InvalidArgumentError(absl::StrCat("unknown backend ", backend));

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+#include "events/clock.h"
 #include "events/router.h"
 
 namespace routebench::loadgen {
@@ -41,10 +42,10 @@ bool Delivers(const std::string& backend);
 
 // `backend` is a canonical name (daemon:unix, not daemon). `daemon` is where that is; `peer_name` is how
 // this process introduces itself there. With `guarantee` at least once, what is published through it and not
-// acknowledged is kept, and sent again.
+// acknowledged is kept, and sent again. `timers` are the connection's, and outlive it; null: its own.
 absl::StatusOr<std::unique_ptr<Backend>> OpenBackend(const std::string& backend, const DaemonAddress& daemon,
                                                      const std::string& peer_name, RouterOptions options,
-                                                     Guarantee guarantee);
+                                                     Guarantee guarantee, Timers* timers = nullptr);
 
 }  // namespace routebench::loadgen
 

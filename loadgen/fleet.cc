@@ -6,19 +6,19 @@
 
 namespace routebench::loadgen {
 
-Fleet::Fleet(const record::RunPlan& plan, const Schedule& schedule, const Corpus& corpus, EventRouter& router,
-             OutstandingLimit* outstanding, const std::vector<std::unique_ptr<Asker>>& askers)
-    : pacer_(plan.pacer()), addresses_(plan, schedule, corpus), outstanding_(outstanding) {
+Fleet::Fleet(const record::RunPlan& plan, const Schedule& schedule, const Corpus& corpus, uint32_t first,
+             const std::vector<Seat>& seats)
+    : pacer_(plan.pacer()), addresses_(plan, schedule, corpus), seats_(seats) {
   const ReceiverCounts receivers = Delivers(plan.backend()) ? ReceiversByKind(plan) : ReceiverCounts();
   Sending sending;
   sending.addresses = &addresses_;
   sending.time_to_live = Duration(static_cast<int64_t>(plan.expire_after_ns()));
   if (plan.subscription().attempts() > 0)
     sending.max_attempts = static_cast<uint8_t>(plan.subscription().attempts());
-  for (uint32_t i = 0; i < plan.publishers(); ++i) {
-    if (!askers.empty()) sending.asker = askers[i].get();
-    publishers_.emplace_back(router, schedule, corpus, static_cast<uint16_t>(i), Clock::System(), outstanding,
-                             receivers, sending);
+  for (size_t i = 0; i < seats.size(); ++i) {
+    sending.asker = seats[i].asker;
+    publishers_.emplace_back(*seats[i].router, schedule, corpus, static_cast<uint16_t>(first + i),
+                             Clock::System(), seats[i].outstanding, receivers, sending);
   }
 }
 
@@ -43,7 +43,9 @@ uint64_t Fleet::sent() const {
 
 void Fleet::StopSending() {
   stop_.store(true);
-  if (outstanding_ != nullptr) outstanding_->Release();
+  for (const Seat& seat : seats_) {
+    if (seat.outstanding != nullptr) seat.outstanding->Release();
+  }
   for (size_t left = running_.load(); left > 0; left = running_.load()) running_.wait(left);
 }
 

@@ -19,18 +19,26 @@
 
 namespace routebench::loadgen {
 
+// What one publisher publishes through.
+struct Seat {
+  EventRouter* router = nullptr;
+  OutstandingLimit* outstanding = nullptr;  // null: open loop
+  Asker* asker = nullptr;                   // null: events go one way
+};
+
 // Controlled by one thread. Borrows everything it is given.
 class Fleet {
  public:
-  // `outstanding` is null in the open loop. `askers`: one for each publisher, none where events go one way.
-  Fleet(const record::RunPlan& plan, const Schedule& schedule, const Corpus& corpus, EventRouter& router,
-        OutstandingLimit* outstanding, const std::vector<std::unique_ptr<Asker>>& askers);
+  // The publishers of the plan from number `first` on, one for each seat.
+  Fleet(const record::RunPlan& plan, const Schedule& schedule, const Corpus& corpus, uint32_t first,
+        const std::vector<Seat>& seats);
   ~Fleet() { Dismiss(); }  // ends what still runs
 
   // Due times count from `start`.
   void Start(TimePoint start);
   bool running() const { return running_.load() > 0; }
   uint64_t sent() const;
+  size_t finished() const { return publishers_.size() - running_.load(); }
   // Sends nothing more; blocks until the last call of Publish has returned.
   void StopSending();
   // After StopSending. Until then the threads stay, because the kernel's counters of a thread go with it.
@@ -41,7 +49,7 @@ class Fleet {
  private:
   const std::string pacer_;
   const Addresses addresses_;
-  OutstandingLimit* const outstanding_;
+  const std::vector<Seat> seats_;
   std::deque<Publisher> publishers_;
   std::vector<std::thread> threads_;
   std::atomic<bool> stop_{false};

@@ -7,6 +7,7 @@
 #include <ostream>
 
 #include "loadgen/campaign/campaign.h"
+#include "loadgen/load_processes.h"
 #include "loadgen/options.h"
 #include "loadgen/receiver.h"
 #include "loadgen/run.h"
@@ -38,6 +39,7 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
   RunOptions options;
   AddRunFlags(app, options);
   CLI::App* const receive = app.add_subcommand("receive")->group("");
+  CLI::App* const load = app.add_subcommand("load")->group("");
   RecordOptions record_options;
   CLI::App* const record = AddRecordCommand(app, record_options);
   CampaignOptions campaign_options;
@@ -50,6 +52,7 @@ int Run(int argc, const char* const* argv, std::ostream& out, std::ostream& err)
     return app.exit(error, out, err) == 0 ? kExitOk : kExitUsage;
   }
   if (receive->parsed()) return RunReceiverProcess(kControlDescriptor);
+  if (load->parsed()) return RunLoadProcess(kControlDescriptor);
   if (record->parsed()) return RunRecordCommand(record_options, err);
   if (campaign->parsed()) {
     campaign_options.progress = isatty(STDERR_FILENO) == 1;

@@ -9,6 +9,7 @@
 #include "events/payloads/sample.h"
 #include "events/routing_options.h"
 #include "loadgen/flag_reader.h"
+#include "loadgen/options_clients.h"
 #include "loadgen/options_receiving.h"
 #include "loadgen/workload/quantities.h"
 #include "loadgen/workload/services.h"
@@ -92,7 +93,8 @@ void SetLoad(const RunOptions& options, FlagReader& reader, record::RunPlan& pla
   SetRules(options, level.has_value() ? level->rules : 0, reader, plan);
   const uint32_t services = options.services.value_or(level.has_value() ? level->services : kDefaultServices);
   // Each publisher of requests registers one more, for the answers.
-  const size_t askers = options.exchange == "request" ? std::min<size_t>(options.publishers, 1024) : 0;
+  const size_t publishers = options.clients.value_or(std::min<uint32_t>(options.publishers, 1024));
+  const size_t askers = options.exchange == "request" ? std::min<size_t>(publishers, kMostClients) : 0;
   const size_t most = RoutingOptions().max_services - askers;
   reader.Require(services >= 1 && services <= most, absl::StrCat("--services: 1 to ", most));
   if (reader.status().ok()) PlanServices(services, plan);
@@ -226,6 +228,7 @@ absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
   plan.set_loop(options.outstanding > 0 ? "closed" : "open");
   plan.set_outstanding(options.outstanding);
   plan.set_publishers(options.publishers);
+  SetClients(options, reader, plan);
   plan.set_seed(options.seed);
   plan.set_wait_policy("block");
   plan.set_pacer(options.pacer);
@@ -277,7 +280,8 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
   flag(load, "--publishers", o.publishers, "publishing threads [1]");
   flag(load, "--arrivals", o.arrivals, "even or poisson [even]");
   flag(load, "--seed", o.seed, "of the schedule [1]");
-  flag(load, "--outstanding", o.outstanding, "closed loop with N events outstanding; labelled as such");
+  flag(load, "--outstanding", o.outstanding,
+       "closed loop with N events outstanding (of each client, where there are many); labelled as such");
   flag(load, "--pacer", o.pacer, "sleep or spin until the next event is due [sleep]");
 
   const char* shape = "Load shapes";
@@ -296,6 +300,7 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
        "a trace written by `loadgen record` (CloudEvents, JSON Lines) instead of a pattern");
   flag(replay, "--speed", o.speed, "times real time [1x]");
 
+  AddClientsFlags(app, o);
   AddReceivingFlags(app, o);
 
   const char* output = "Output";

@@ -27,6 +27,9 @@ struct RunOptions {
   std::string mix;
   std::optional<uint32_t> services;
   uint32_t publishers = 1;
+  std::optional<uint32_t> clients;
+  std::optional<uint32_t> load_processes;
+  std::optional<std::string> idle;
   uint64_t seed = 1;
   std::string arrivals = "even";
   uint32_t outstanding = 0;  // closed loop when above 0

@@ -29,7 +29,7 @@ DaemonAddress AddressOf(const RunOptions& options, Stage& stage) {
 absl::Status StartPublishing(const record::RunPlan& plan, const DaemonAddress& daemon, Stage& stage) {
   RouterOptions options = RouterOptionsOf(plan);
   const bool requests = plan.exchange() == "request";
-  if (plan.outstanding() > 0) {
+  if (plan.outstanding() > 0 && plan.clients() == 0) {
     const double outcomes = requests ? 1 : std::max(1.0, plan.fan_out());
     stage.outstanding = std::make_unique<OutstandingLimit>(plan.outstanding(), outcomes);
   }
@@ -37,14 +37,14 @@ absl::Status StartPublishing(const record::RunPlan& plan, const DaemonAddress& d
     options.report_delivered = true;
     options.outcome_sink = [limit = stage.outstanding.get()](const OutcomeReport&) { limit->OnOutcome(); };
   }
-  auto backend =
-      OpenBackend(plan.backend(), daemon, "loadgen-publisher", std::move(options), GuaranteeOf(plan));
+  const char* const name = plan.clients() > 0 ? "loadgen-control" : "loadgen-publisher";
+  auto backend = OpenBackend(plan.backend(), daemon, name, std::move(options), GuaranteeOf(plan));
   if (backend.ok()) stage.publishing = *std::move(backend);
   return backend.status();
 }
 
 absl::Status StartAskers(const record::RunPlan& plan, size_t phases, Stage& stage) {
-  if (plan.exchange() != "request") return absl::OkStatus();
+  if (plan.exchange() != "request" || plan.clients() > 0) return absl::OkStatus();
   stage.timers = std::make_unique<dispatch::ThreadTimers>();
   for (uint32_t i = 0; i < plan.publishers(); ++i) {
     auto asker = Asker::Create(stage.publishing->router(), *stage.timers, plan, phases,
@@ -53,6 +53,16 @@ absl::Status StartAskers(const record::RunPlan& plan, size_t phases, Stage& stag
     stage.askers.push_back(*std::move(asker));
   }
   return absl::OkStatus();
+}
+
+// Those of other processes, which publish in place of this one; its own connection sees to the run.
+absl::Status StartClients(const RunOptions& options, const record::RunPlan& plan, const Schedule& schedule,
+                          Stage& stage) {
+  if (plan.clients() == 0) return absl::OkStatus();
+  if (stage.daemon != nullptr) stage.daemon_before_clients = ReadUsage(stage.daemon->pid());
+  auto clients = LoadProcesses::Start(plan, schedule, AddressOf(options, stage));
+  if (clients.ok()) stage.clients = *std::move(clients);
+  return clients.status();
 }
 
 absl::StatusOr<std::unique_ptr<Receiver>> StartReceiver(const record::RunPlan& plan, const Schedule& schedule,
@@ -72,6 +82,7 @@ absl::StatusOr<std::unique_ptr<Receiver>> StartReceiver(const record::RunPlan& p
 std::string Stage::Trouble() {
   std::string trouble = daemon == nullptr ? "" : daemon->Trouble();
   if (trouble.empty() && receiver != nullptr) trouble = receiver->Trouble();
+  if (trouble.empty() && clients != nullptr) trouble = clients->Trouble();
   return trouble;
 }
 
@@ -86,6 +97,7 @@ absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, 
   auto receiver = StartReceiver(plan, schedule, AddressOf(options, stage), run_id, stage);
   if (!receiver.ok()) return receiver.status();
   stage.receiver = *std::move(receiver);
+  if (status = StartClients(options, plan, schedule, stage); !status.ok()) return status;
   if (stage.daemon != nullptr && GuaranteeOf(plan) == Guarantee::kAtMostOnce) stage.daemon->RemoveFiles();
   return absl::OkStatus();
 }
@@ -96,15 +108,21 @@ Snapshot TakeSnapshot(const Stage& stage) {
   snapshot.publisher = ReadUsage(getpid());
   if (stage.receiver->pid() != 0) snapshot.receiver = ReadUsage(stage.receiver->pid());
   if (stage.daemon != nullptr) snapshot.daemon = ReadUsage(stage.daemon->pid());
-  snapshot.wire = stage.publishing->wire_bytes();
+  if (stage.clients != nullptr) {
+    for (const pid_t pid : stage.clients->pids()) snapshot.clients.push_back(ReadUsage(pid));
+  }
   return snapshot;
 }
 
-void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after, const WireBytes& received,
-              record::RunRecord& record) {
+void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after, record::RunRecord& record) {
   const bool alone = stage.receiver->pid() == 0;
+  const std::string here = stage.clients != nullptr ? "control" : "publisher";
   *record.add_processes() =
-      UsageBetween(alone ? "publisher+receiver" : "publisher", getpid(), before.publisher, after.publisher);
+      UsageBetween(alone ? here + "+receiver" : here, getpid(), before.publisher, after.publisher);
+  for (size_t i = 0; i < before.clients.size(); ++i) {
+    *record.add_processes() =
+        UsageBetween("publisher", stage.clients->pids()[i], before.clients[i], after.clients[i]);
+  }
   if (!alone) {
     *record.add_processes() =
         UsageBetween("receiver", stage.receiver->pid(), before.receiver, after.receiver);
@@ -113,11 +131,6 @@ void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after,
     *record.add_processes() = UsageBetween("daemon", stage.daemon->pid(), before.daemon, after.daemon);
   }
   *record.mutable_machine() = MachineBetween(before.machine, after.machine, record.processes());
-  if (before.wire.has_value() && after.wire.has_value()) {
-    record.mutable_wire()->set_bytes_sent(after.wire->sent - before.wire->sent + received.sent);
-    record.mutable_wire()->set_bytes_received(after.wire->received - before.wire->received +
-                                              received.received);
-  }
 }
 
 }  // namespace routebench::loadgen

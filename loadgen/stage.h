@@ -13,6 +13,7 @@
 #include "loadgen/asker.h"
 #include "loadgen/backend_factory.h"
 #include "loadgen/daemon_process.h"
+#include "loadgen/load_processes.h"
 #include "loadgen/options.h"
 #include "loadgen/outstanding.h"
 #include "loadgen/receiver.h"
@@ -30,6 +31,8 @@ struct Stage {
   std::unique_ptr<OutstandingLimit> outstanding;   // null: open loop
   std::unique_ptr<dispatch::ThreadTimers> timers;  // of the askers
   std::vector<std::unique_ptr<Asker>> askers;      // one for each publisher; none where events go one way
+  std::unique_ptr<LoadProcesses> clients;          // null: the publishers are threads of this process
+  Usage daemon_before_clients;                     // when nobody of them was connected
 
   // What ended of it that should not have, or empty.
   std::string Trouble();
@@ -45,16 +48,14 @@ struct Snapshot {
   Usage publisher;
   Usage receiver;
   Usage daemon;
+  std::vector<Usage> clients;  // the processes that host them
   MachineTime machine;
-  std::optional<WireBytes> wire;  // of the publishing side
 };
 
 Snapshot TakeSnapshot(const Stage& stage);
 
-// What was used between two snapshots. `received` is what the receiving side had on the wire between the
-// same moments, where that is another connection.
-void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after, const WireBytes& received,
-              record::RunRecord& record);
+// What the processes used between two snapshots.
+void AddUsage(const Stage& stage, const Snapshot& before, const Snapshot& after, record::RunRecord& record);
 
 }  // namespace routebench::loadgen
 

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "analysis/record/clients.h"
 #include "analysis/record/metrics.h"
 #include "analysis/record/run_record.h"
 
@@ -23,6 +24,8 @@ void AddText(Json& json, const char* key, const std::string& text) {
 void AddCount(Json& json, const char* key, uint64_t count) {
   if (count > 0) json[key] = count;
 }
+
+bool IsWhole(double value) { return std::abs(value) < 1e15 && value == std::floor(value); }
 
 void AddReceiving(const RunPlan& plan, Json& json) {
   AddText(json, "addressing", plan.addressing());
@@ -183,6 +186,8 @@ std::string RunToJson(const RunRecord& record) {
     json["wire_bytes_sent"] = record.wire().bytes_sent();
     json["wire_bytes_received"] = record.wire().bytes_received();
   }
+  for (const auto& [key, value] : ClientFigures(record))
+    json[key] = IsWhole(value) ? Json(static_cast<int64_t>(value)) : Json(value);
   AddProcesses(record, json);
   AddMachine(record.machine(), json);
   AddEnvironment(record.environment(), json);

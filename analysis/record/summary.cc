@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "analysis/record/clients.h"
 #include "analysis/record/format.h"
 #include "analysis/record/metrics.h"
 
@@ -178,6 +179,7 @@ std::string RenderSummary(const RunRecord& record) {
   AddFailing(record.books(), text);
   AddExchange(record, metrics, text);
   AddLatency(metrics, text);
+  for (const auto& [heading, line] : ClientLines(record)) AddLine(text, heading.c_str(), line);
   AddCosts(record, metrics, text);
   const std::vector<std::string> reasons = InvalidReasons(record);
   if (reasons.empty()) {

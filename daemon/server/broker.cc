@@ -43,6 +43,9 @@ constexpr int kAcceptsAtOnce = 16;
 // may take several, the names of subscriptions their files, and the next one who is to be told so) must not
 // fail.
 constexpr size_t kSpareDescriptors = 16;
+// Blocks kept for all sessions: a few reads that wait for the rest of a frame, and what some peers are sent.
+constexpr size_t kSpareReadBlocks = 4;
+constexpr size_t kSpareWriteBlocks = 32;
 // Where even that is not enough: until somebody looks again whether a peer can be accepted.
 constexpr Duration kAcceptPause = std::chrono::seconds(1);
 // Of the number of a subscription, below the millisecond in which its daemon began.
@@ -51,10 +54,15 @@ constexpr int kNumberBits = 22;
 // A descriptor that somebody else owns, and closes after this has gone or let go.
 class Watched {
  public:
-  Watched(asio::io_context& loop, int descriptor) : descriptor_(loop, descriptor) {}
+  Watched(asio::io_context& loop, int descriptor) : descriptor_(loop) {
+    descriptor_.assign(descriptor, error_);
+  }
   ~Watched() { Release(); }
   Watched(const Watched&) = delete;
   Watched& operator=(const Watched&) = delete;
+
+  // False: the kernel refuses to watch it.
+  bool ok() const { return !error_; }
 
   template <typename Handler>
   void Await(const transport::Pollable& what, Handler handler) {
@@ -68,6 +76,7 @@ class Watched {
 
  private:
   asio::posix::stream_descriptor descriptor_;
+  error_code error_;
 };
 
 }  // namespace
@@ -82,6 +91,8 @@ struct Connection {
     const int descriptor = session.channel().writable().descriptor;
     if (descriptor != session.channel().readable().descriptor) output.emplace(loop, descriptor);
   }
+
+  bool watched_well() const { return input.ok() && (!output.has_value() || output->ok()); }
 
   template <typename Handler>
   void AwaitReadable(Handler handler) {
@@ -182,6 +193,9 @@ class Broker::Loop final : public SessionHost {
   const BrokerOptions options_;
   const std::string token_;
   const wire::TimeDomain domain_ = wire::TimeDomain::OfThisProcess();
+  // One read is under way at a time; the rest of a frame that is not complete stays in its block.
+  transport::BlockPool read_blocks_{transport::FrameReader::kReadBytes, kSpareReadBlocks};
+  transport::BlockPool write_blocks_{transport::FrameWriter::kBlockBytes, kSpareWriteBlocks};
   EventStore store_;  // outlives the loop, whose last handlers hold sessions, and these events
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
@@ -219,7 +233,7 @@ Broker::Loop::Loop(BrokerOptions options, std::string token, Listeners listeners
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
       names_(std::move(names)),
       exchange_(options_.routing, *options_.clock, *event_timers_, options_.stage_hooks),
-      shared_{exchange_, store_, *this, options_.limits, domain_} {
+      shared_{exchange_, store_, *this, options_.limits, domain_, read_blocks_, write_blocks_} {
   for (auto& listener : listeners) {
     endpoints_.push_back(listener->endpoint());
     doors_.emplace_back(io_, std::move(listener));
@@ -287,6 +301,13 @@ void Broker::Loop::Admit(transport::Accepted peer, std::string_view token) {
   const uint32_t number = ++last_session_;
   auto connection =
       std::make_shared<Connection>(io_, shared_, std::move(peer.channel), number, peer.pid, token);
+  if (!connection->watched_well()) {
+    ++counters_.ended[static_cast<size_t>(ProtocolError::kSystem)];
+    connection->session.SayEnd({ProtocolError::kSystem, false, "the system cannot watch it"});
+    return Log(LogLevel::kWarning,
+               absl::StrFormat("event=peer_refused pid=%d reason=%s", connection->session.pid(),
+                               wire::Name(ProtocolError::kSystem)));
+  }
   connections_.emplace(number, connection);
   exchange_.AddPeer(connection->session);
   After(options_.limits.stall_timeout, [this, number] {

@@ -64,7 +64,8 @@ Session::Session(const Shared& shared, std::unique_ptr<transport::ByteChannel> c
       channel_(std::move(channel)),
       pid_(pid),
       token_(token),
-      in_(wire::kMaxGreetingBytes) {}
+      in_(wire::kMaxGreetingBytes, shared.read_blocks),
+      out_(shared.write_blocks) {}
 
 Session::MaybeEnd Session::Read() {
   const IoResult result = in_.Fill(*channel_);

@@ -15,6 +15,7 @@
 #include "daemon/server/broker_limits.h"
 #include "daemon/server/event_parcel.h"
 #include "daemon/server/exchange.h"
+#include "daemon/transport/block_pool.h"
 #include "daemon/transport/channel.h"
 #include "daemon/transport/frame_buffer.h"
 #include "daemon/wire/attribute_table.h"
@@ -51,6 +52,8 @@ class Session final : public Peer {
     SessionHost& host;
     const BrokerLimits& limits;
     const wire::TimeDomain& domain;
+    transport::BlockPool& read_blocks;
+    transport::BlockPool& write_blocks;
   };
 
   // `token`: what the greeting must have; empty: the transport knows that the peer is one of us.

@@ -21,11 +21,26 @@ uint32_t LengthAt(const char* data) {
 
 FrameReader::FrameReader(size_t max_frame, size_t read_bytes)
     : max_frame_(max_frame),
+      blocks_(nullptr),
       read_bytes_(read_bytes),
       capacity_(read_bytes),
       bytes_(std::make_unique_for_overwrite<char[]>(read_bytes)) {}
 
+FrameReader::FrameReader(size_t max_frame, BlockPool& blocks)
+    : max_frame_(max_frame), blocks_(&blocks), read_bytes_(blocks.block_bytes()), capacity_(read_bytes_) {}
+
+FrameReader::~FrameReader() { GiveBack(); }
+
+void FrameReader::GiveBack() {
+  if (blocks_ == nullptr || bytes_ == nullptr) return;
+  if (capacity_ == read_bytes_) blocks_->Give(std::move(bytes_));
+  bytes_ = nullptr;
+  capacity_ = read_bytes_;
+  begin_ = end_ = 0;
+}
+
 void FrameReader::MakeRoom() {
+  if (bytes_ == nullptr) bytes_ = blocks_->Take();
   const size_t rest = end_ - begin_;
   if (rest == 0 && capacity_ > read_bytes_) {
     bytes_ = std::make_unique_for_overwrite<char[]>(read_bytes_);
@@ -46,11 +61,16 @@ void FrameReader::MakeRoom() {
 IoResult FrameReader::Fill(ByteChannel& channel) {
   MakeRoom();
   const IoResult result = channel.Read(bytes_.get() + end_, capacity_ - end_);
-  if (result.status == IoResult::Status::kDone) end_ += result.bytes;
+  if (result.status == IoResult::Status::kDone) {
+    end_ += result.bytes;
+  } else if (buffered() == 0) {
+    GiveBack();
+  }
   return result;
 }
 
 FrameReader::Result FrameReader::Next(std::string_view* frame) {
+  if (buffered() == 0) GiveBack();
   if (buffered() < kLengthBytes) return Result::kIncomplete;
   const size_t length = LengthAt(bytes_.get() + begin_);
   if (length > max_frame_) return Result::kTooLong;
@@ -77,6 +97,7 @@ void FrameWriter::Swap(FrameWriter& other) noexcept {
   std::swap(first_, other.first_);
   spare_.swap(other.spare_);
   std::swap(pending_, other.pending_);
+  std::swap(blocks_, other.blocks_);
 }
 
 char* FrameWriter::Reserve(size_t size) {
@@ -91,7 +112,9 @@ char* FrameWriter::Reserve(size_t size) {
     }
   }
   Segment& segment = segments_.emplace_back();
-  if (size <= kBlockBytes && !spare_.empty()) {
+  if (size <= kBlockBytes && blocks_ != nullptr) {
+    segment.block = {blocks_->Take(), kBlockBytes};
+  } else if (size <= kBlockBytes && !spare_.empty()) {
     segment.block = std::move(spare_.back());
     spare_.pop_back();
   } else {
@@ -162,7 +185,9 @@ void FrameWriter::Advance(size_t bytes) {
 
 void FrameWriter::Retire(Segment& segment) {
   if (segment.release) std::exchange(segment.release, nullptr)();
-  if (segment.block.capacity == kBlockBytes && spare_.size() < kSpareBlocks) {
+  if (segment.block.capacity == kBlockBytes && blocks_ != nullptr) {
+    blocks_->Give(std::move(segment.block.bytes));
+  } else if (segment.block.capacity == kBlockBytes && spare_.size() < kSpareBlocks) {
     spare_.push_back(std::move(segment.block));
   }
   segment.block = {};

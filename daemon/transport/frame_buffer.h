@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
+#include "daemon/transport/block_pool.h"
 #include "daemon/transport/channel.h"
 
 namespace routebench::transport {
@@ -25,6 +26,12 @@ class FrameReader {
 
   // `max_frame`: of the bytes after the length. A change is for the frames that Next has not looked at.
   explicit FrameReader(size_t max_frame, size_t read_bytes = kReadBytes);
+  // Reads into blocks of `blocks`, which outlives it, and holds none while it has nothing: then frames are
+  // valid only until Next has answered that there are no more.
+  FrameReader(size_t max_frame, BlockPool& blocks);
+  ~FrameReader();
+  FrameReader(const FrameReader&) = delete;
+  FrameReader& operator=(const FrameReader&) = delete;
 
   void set_max_frame(size_t max_frame) { max_frame_ = max_frame; }
 
@@ -41,8 +48,10 @@ class FrameReader {
 
  private:
   void MakeRoom();
+  void GiveBack();
 
   size_t max_frame_;
+  BlockPool* const blocks_;  // null: it has its own
   const size_t read_bytes_;
   size_t capacity_;
   std::unique_ptr<char[]> bytes_;
@@ -60,6 +69,8 @@ class FrameWriter {
   using Release = absl::AnyInvocable<void()>;
 
   FrameWriter() = default;
+  // Takes blocks from `blocks`, of kBlockBytes, and gives back what is written; it outlives the writer.
+  explicit FrameWriter(BlockPool& blocks) : blocks_(&blocks) {}
   ~FrameWriter();
   FrameWriter(FrameWriter&& other) noexcept;
   FrameWriter& operator=(FrameWriter&& other) noexcept;
@@ -99,6 +110,7 @@ class FrameWriter {
   std::vector<Segment> segments_;
   size_t first_ = 0;  // of the segments, the first that is not yet written
   std::vector<Block> spare_;
+  BlockPool* blocks_ = nullptr;  // null: it keeps its own spare ones
   size_t pending_ = 0;
   uint64_t written_ = 0;
 };

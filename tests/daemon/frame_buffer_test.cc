@@ -169,5 +169,63 @@ TEST(FrameWriter, TakesAFrameLargerThanItsBlocks) {
   EXPECT_EQ(channel.written, Framed(body));
 }
 
+// What Take hands out next, when it is not a new one.
+char* NextOf(BlockPool& pool) {
+  BlockPool::Block block = pool.Take();
+  char* const address = block.get();
+  pool.Give(std::move(block));
+  return address;
+}
+
+TEST(BlockPoolTest, AnIdleReaderHoldsNoBlock) {
+  BlockPool pool(64, 4);
+  char* const only = NextOf(pool);
+  FrameReader reader(1000, pool);
+  ScriptedChannel channel;
+  channel.pieces = {Framed("one") + Framed("two").substr(0, 5), Framed("two").substr(5)};
+  EXPECT_EQ(reader.Fill(channel).status, IoResult::Status::kDone);
+  std::string_view frame;
+  ASSERT_EQ(reader.Next(&frame), FrameReader::Result::kFrame);
+  EXPECT_EQ(frame, "one");
+  EXPECT_EQ(reader.Next(&frame), FrameReader::Result::kIncomplete);
+  EXPECT_NE(NextOf(pool), only) << "it holds the first part of a frame";
+  EXPECT_EQ(ReadAll(reader, channel), std::vector<std::string>{"two"});
+  EXPECT_EQ(NextOf(pool), only) << "given back last";
+}
+
+TEST(BlockPoolTest, ReadersTakeTurnsWithOneBlock) {
+  BlockPool pool(64, 4);
+  char* const only = NextOf(pool);
+  FrameReader first(1000, pool);
+  FrameReader second(1000, pool);
+  for (FrameReader* const reader : {&first, &second, &first}) {
+    ScriptedChannel channel;
+    channel.pieces = {Framed("whole")};
+    EXPECT_EQ(ReadAll(*reader, channel), std::vector<std::string>{"whole"});
+    EXPECT_EQ(NextOf(pool), only);
+  }
+}
+
+TEST(BlockPoolTest, AFrameLargerThanABlockIsReadAllTheSame) {
+  BlockPool pool(64, 4);
+  FrameReader reader(1000, pool);
+  ScriptedChannel channel;
+  const std::string large(900, 'l');
+  channel.pieces = {Framed(large) + Framed("small")};
+  EXPECT_EQ(ReadAll(reader, channel), (std::vector<std::string>{large, "small"}));
+}
+
+TEST(BlockPoolTest, AWriterGivesBackWhatIsWritten) {
+  BlockPool pool(FrameWriter::kBlockBytes, 4);
+  char* const only = NextOf(pool);
+  ScriptedChannel channel;
+  FrameWriter writer(pool);
+  std::memcpy(writer.Append(3), "one", 3);
+  EXPECT_NE(NextOf(pool), only);
+  EXPECT_EQ(writer.Flush(channel).status, IoResult::Status::kDone);
+  EXPECT_EQ(channel.written, Framed("one"));
+  EXPECT_EQ(NextOf(pool), only);
+}
+
 }  // namespace
 }  // namespace routebench::transport

@@ -95,6 +95,19 @@ TEST_F(AskerTest, RequestsOfSeveralKindsShareTheirAttributes) {
   EXPECT_EQ(seen.size(), 2u);
 }
 
+// Two requests time out after 1 ms each; in between the asker turns round for 30 us.
+TEST_F(AskerTest, AddsUpItsRoundTripsAndTurnRounds) {
+  asker_->Ask(Request(), 1);
+  time_.Advance(milliseconds(1));
+  EXPECT_EQ(asker_->turns().turn_round_ns, 0u) << "the first was not preceded by any";
+  time_.Advance(microseconds(30));
+  asker_->Ask(Request(), 1);
+  time_.Advance(milliseconds(1));
+  EXPECT_EQ(asker_->turns().exchanges, 2u);
+  EXPECT_EQ(asker_->turns().round_trip_ns, 2'000'000u);
+  EXPECT_EQ(asker_->turns().turn_round_ns, 30'000u);
+}
+
 TEST_F(AskerTest, WithoutAnAnswerItTimesOut) {
   EXPECT_EQ(asker_->Ask(Request(), 1), PublishResult::kAccepted);
   EXPECT_EQ(asker_->outstanding(), 1u);

@@ -239,6 +239,15 @@ TEST(OptionsTest, ARunningDaemonBalancesAsItDoes) {
             "");
 }
 
+TEST(OptionsTest, EachClientIsAPublisher) {
+  const record::RunPlan plan =
+      PlanOf({"--backend", "daemon", "--clients", "100", "--load-processes", "4"}).value();
+  EXPECT_EQ(plan.clients(), 100u);
+  EXPECT_EQ(plan.publishers(), 100u);
+  EXPECT_EQ(plan.load_processes(), 4u);
+  EXPECT_EQ(PlanOf({"--backend", "daemon", "--clients", "1"})->load_processes(), 1u);
+}
+
 TEST(OptionsTest, OutstandingMakesALabelledClosedLoop) {
   const record::RunPlan plan = PlanOf({"--outstanding", "4"}).value();
   EXPECT_EQ(plan.loop(), "closed");
@@ -344,6 +353,15 @@ INSTANTIATE_TEST_SUITE_P(
         Wrong{{"--concurrency", "0"}, "--concurrency", "1 to"},
         Wrong{{"--rules", "5", "--addressing", "to-targets"}, "--rules", "to-targets"},
         Wrong{{"--rules", "1000000"}, "--rules", "at most"},
+        Wrong{{"--clients", "5"}, "--clients", "--publishers"},
+        Wrong{{"--backend", "daemon", "--clients", "0"}, "--clients", "1 to 4000"},
+        Wrong{{"--backend", "daemon:pipe", "--clients", "5"}, "--clients", "pipe"},
+        Wrong{{"--backend", "daemon", "--clients", "5", "--publishers", "2"}, "--publishers", "--clients"},
+        Wrong{{"--backend", "daemon", "--clients", "2", "--load-processes", "3"},
+              "--load-processes",
+              "no more than clients"},
+        Wrong{{"--backend", "daemon", "--load-processes", "3"}, "--load-processes", "--clients"},
+        Wrong{{"--backend", "daemon", "--idle", "1s"}, "--idle", "--clients"},
         Wrong{{"--delivery", "exactly-once"}, "--delivery", "at-least-once"},
         Wrong{{"--exchange", "chat"}, "--exchange", "request"},
         Wrong{{"--exchange", "request", "--backend", "null"}, "--exchange", "delivers"},

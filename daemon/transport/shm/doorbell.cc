@@ -13,13 +13,16 @@
 namespace routebench::transport::shm {
 namespace {
 
-// One for all bells of the process, as long as there are any.
+// The kernel takes a file that is polled by polled polls only five hundred times (EINVAL beyond).
+constexpr long kMostShare = 200;
+
+// One for some hundred bells of the process, as long as there are any.
 std::shared_ptr<const File> AlwaysReady() {
   static std::mutex mutex;
   static std::weak_ptr<const File> shared;
   const std::lock_guard lock(mutex);
   std::shared_ptr<const File> file = shared.lock();
-  if (file == nullptr) {
+  if (file == nullptr || file.use_count() > kMostShare) {
     file = std::make_shared<const File>(eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK));
     if (!*file) return nullptr;
     shared = file;
