@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <deque>
 #include <future>
 #include <list>
 #include <optional>
@@ -162,6 +163,7 @@ class Broker::Loop final : public SessionHost {
   // False: peers may wait that could not be accepted.
   bool AcceptAll(Door& door);
   void Admit(transport::Accepted peer, std::string_view token);
+  void WatchGreetings();
   void Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error);
   void ReadNext(const ConnectionPtr& connection);
   void OnReadable(const ConnectionPtr& connection);
@@ -210,6 +212,7 @@ class Broker::Loop final : public SessionHost {
   BrokerCounters counters_;
   uint32_t last_session_ = 0;
   absl::btree_map<uint32_t, ConnectionPtr> connections_;
+  std::deque<std::pair<TimePoint, uint32_t>> ungreeted_;  // until when, who; a timer waits for the first
   std::vector<uint32_t> dirty_;
   std::vector<uint32_t> working_;
   bool work_posted_ = false;
@@ -310,13 +313,25 @@ void Broker::Loop::Admit(transport::Accepted peer, std::string_view token) {
   }
   connections_.emplace(number, connection);
   exchange_.AddPeer(connection->session);
-  After(options_.limits.stall_timeout, [this, number] {
-    const ConnectionPtr late = Find(number);
-    if (late != nullptr && !late->session.established()) {
+  ungreeted_.emplace_back(std::chrono::steady_clock::now() + options_.limits.stall_timeout, number);
+  if (ungreeted_.size() == 1) WatchGreetings();
+  ReadNext(connection);
+}
+
+// One timer for all: a thousand peers that greeted well wake nobody a thousand times.
+void Broker::Loop::WatchGreetings() {
+  if (ungreeted_.empty()) return;
+  peer_timers_->Schedule(ungreeted_.front().first, [this] {
+    exchange_.UpdateTime();
+    const TimePoint due = ungreeted_.front().first;
+    for (; !ungreeted_.empty(); ungreeted_.pop_front()) {
+      const ConnectionPtr late = Find(ungreeted_.front().second);
+      if (late == nullptr || late->session.established()) continue;
+      if (ungreeted_.front().first > due) break;
       Drop(late, {ProtocolError::kHandshakeTimeout, false, "no greeting in time"});
     }
+    WatchGreetings();
   });
-  ReadNext(connection);
 }
 
 void Broker::Loop::Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error) {

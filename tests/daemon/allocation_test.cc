@@ -98,7 +98,9 @@ TEST_P(Forwarding, AllocatesNothingPerEvent) {
   DirtyList host;
   const BrokerLimits limits;
   const wire::TimeDomain domain = wire::TimeDomain::OfThisProcess();
-  const Session::Shared shared{exchange, store, host, limits, domain};
+  transport::BlockPool read_blocks(transport::FrameReader::kReadBytes, 4);
+  transport::BlockPool write_blocks(transport::FrameWriter::kBlockBytes, 32);
+  const Session::Shared shared{exchange, store, host, limits, domain, read_blocks, write_blocks};
   Party publisher(shared, 1);
   Party subscriber(shared, 2);
   publisher.Feed(FramedHello());
