@@ -154,6 +154,7 @@ void Account(const Schedule& schedule, const OfferResults& offers,
     answer.set_name(std::string(Name(result)));
     answer.set_count(offers.answers[i]);
   }
+  *record.mutable_stages() = arrivals.stages();
   books.set_expected(expected_all);
   SetProbes(arrivals, books);
   const uint64_t received = answers.has_value() ? answers->received : 0;

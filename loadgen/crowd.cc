@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "loadgen/descriptors.h"
+#include "loadgen/options_stages.h"
 #include "loadgen/specs.h"
 
 namespace routebench::loadgen {
@@ -33,6 +34,8 @@ absl::StatusOr<std::unique_ptr<Crowd>> Crowd::Connect(const record::RunPlan& pla
                                                       uint32_t count) {
   if (absl::Status status = CheckDescriptors(plan, count); !status.ok()) return status;
   std::unique_ptr<Crowd> crowd(new Crowd);
+  if (const StageInjection injection = InjectionOf(plan); !injection.empty())
+    crowd->hooks_ = std::make_unique<InjectingHooks>(injection);
   std::vector<Seat> seats;
   std::vector<Backend*> backends;
   for (uint32_t i = 0; i < count; ++i) {
@@ -55,6 +58,7 @@ absl::Status Crowd::Add(const record::RunPlan& plan, size_t phases, const Daemon
   Client client;
   RouterOptions options = RouterOptionsOf(plan);
   options.handler_threads = 1;  // it has one thing to wait for
+  options.stage_hooks = hooks_.get();
   const bool requests = plan.exchange() == "request";
   if (plan.outstanding() > 0) {
     const double outcomes = requests ? 1 : std::max(1.0, plan.fan_out());

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "analysis/record/histogram.h"
 #include "events/dispatch/thread_timers.h"
+#include "events/stage_injection.h"
 #include "loadgen/asker.h"
 #include "loadgen/backend_factory.h"
 #include "loadgen/input.h"
@@ -44,7 +45,8 @@ class Crowd {
   Crowd() = default;
   absl::Status Add(const record::RunPlan& plan, size_t phases, const DaemonAddress& daemon);
 
-  dispatch::ThreadTimers timers_;  // of all
+  std::unique_ptr<InjectingHooks> hooks_;  // of all; null: nothing is injected
+  dispatch::ThreadTimers timers_;          // of all
   std::vector<Client> clients_;
   record::Histogram connect_times_;
   std::optional<LocalLoad> load_;

@@ -138,6 +138,8 @@ absl::Status DaemonProcess::Launch(const std::string& executable, const DaemonSe
   if (settings.keeps_names) {
     arguments.insert(arguments.end(), {"--state", absl::StrCat(directory_, "/state")});
   }
+  if (!settings.stage_injection.empty())
+    arguments.insert(arguments.end(), {"--stage-injection", settings.stage_injection});
   std::vector<int> inherited;
   for (const Descriptor& descriptor : theirs_) inherited.push_back(descriptor.get());
   auto process = ChildProcess::Start(arguments, inherited);

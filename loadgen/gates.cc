@@ -124,6 +124,17 @@ void JudgeAccounting(uint64_t foreign, record::RunRecord& record) {
   AddGate(record, "accounting", passed, finding);
 }
 
+void JudgeStages(record::RunRecord& record) {
+  if (record.stages().deliveries() == 0 && record.stages().violations() == 0) return;
+  const uint64_t violations = record.stages().violations();
+  AddGate(record, "stages", violations == 0,
+          violations == 0
+              ? absl::StrCat("the stages of ", record.stages().deliveries(),
+                             " sampled deliveries are in order and sum to their responses")
+              : absl::StrCat("the stages of ", violations,
+                             " sampled deliveries are out of order, or do not sum to the response"));
+}
+
 }  // namespace
 
 void JudgeRun(const Schedule& schedule, const OfferResults& offers, uint64_t foreign,
@@ -134,6 +145,7 @@ void JudgeRun(const Schedule& schedule, const OfferResults& offers, uint64_t for
   if (record.plan().loop() == "open") JudgeSelfLag(offers, record);
   AddGate(record, "clock", !offers.clock_ran_backwards,
           offers.clock_ran_backwards ? "the clock ran backwards" : "the clock never ran backwards");
+  JudgeStages(record);
   if (record.interrupted()) AddGate(record, "interrupted", false, "the run was interrupted");
 }
 

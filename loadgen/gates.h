@@ -16,6 +16,9 @@ namespace routebench::loadgen {
 //                 200 us. Its waits for a processor do not count where others used at most 10 % of the
 //                 processors' time
 //   clock         never ran backwards
+//   stages        (sampled events) every sampled delivery passed its marks in order, the same as the others,
+//   and
+//                 its stages sum to its response
 //   interrupted   the run was not cut short
 //
 // A run that fails one is invalid, never slow.

@@ -11,6 +11,7 @@
 #include "loadgen/flag_reader.h"
 #include "loadgen/options_clients.h"
 #include "loadgen/options_receiving.h"
+#include "loadgen/options_stages.h"
 #include "loadgen/workload/quantities.h"
 #include "loadgen/workload/services.h"
 
@@ -239,6 +240,7 @@ absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
   SetLoad(options, reader, plan);
   SetShape(options, reader, plan);
   SetReceiving(options, reader, plan);
+  SetStages(options, reader, plan);
   if (!options.replay.empty()) {
     RefusePatternFlags(options, reader);
     plan.set_pattern("replay");
@@ -302,6 +304,7 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
 
   AddClientsFlags(app, o);
   AddReceivingFlags(app, o);
+  AddStageFlags(app, o);
 
   const char* output = "Output";
   flag(output, "--out", o.out, "write the run record to this file");

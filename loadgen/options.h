@@ -69,6 +69,10 @@ struct RunOptions {
   std::optional<std::string> spike_for;
   std::optional<std::string> spike_every;
 
+  uint32_t stages = 128;
+  std::string inject_delay;
+  std::string inject_freeze;
+
   std::string replay;
   std::string speed = "1x";
 

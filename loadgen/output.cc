@@ -11,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "analysis/record/json.h"
+#include "analysis/record/stages.h"
 #include "analysis/record/summary.h"
 #include "loadgen/workload/quantities.h"
 
@@ -61,6 +62,13 @@ std::string HandlersText(const record::RunPlan& plan) {
   return text;
 }
 
+std::string StagesText(const record::RunPlan& plan) {
+  const std::string injected = record::InjectionText(plan);
+  return absl::StrCat(
+      plan.stage_sampling() == 0 ? "of no event" : absl::StrCat("of 1 in ", plan.stage_sampling(), " events"),
+      injected.empty() ? "" : "; ", injected);
+}
+
 void PrintPlanAsJson(const record::RunPlan& plan, const Schedule& schedule, std::ostream& out) {
   nlohmann::ordered_json json = {{"schema", "routebench.plan.v1"},
                                  {"backend", plan.backend()},
@@ -97,6 +105,8 @@ void PrintPlanAsJson(const record::RunPlan& plan, const Schedule& schedule, std:
                                  {"delivery_timeout_ns", plan.subscription().delivery_timeout_ns()},
                                  {"expire_after_ns", plan.expire_after_ns()},
                                  {"breaker", plan.breaker()},
+                                 {"stage_sampling", plan.stage_sampling()},
+                                 {"injected", record::InjectionText(plan)},
                                  {"schedule_hash", HashText(schedule)}};
   out << json.dump(2) << "\n";
 }
@@ -142,6 +152,7 @@ void PrintPlan(const record::RunPlan& plan, const Schedule& schedule, bool json,
       << absl::StrFormat("addressing  %s, %d rules\n", AddressingText(plan), plan.rules())
       << absl::StrFormat("delivery    %s, %s\n", plan.delivery(), ExchangeText(plan))
       << absl::StrFormat("handlers    %s\n", HandlersText(plan))
+      << absl::StrFormat("stages      %s\n", StagesText(plan))
       << absl::StrFormat("schedule    hash %s\n", HashText(schedule));
   for (const record::ShareOfKind& share : plan.mix()) {
     out << absl::StrFormat("mix         %-10s %5.1f %%\n", share.category(), share.percent());

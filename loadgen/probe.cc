@@ -35,10 +35,14 @@ void ArrivalResults::Merge(const ArrivalResults& other) {
   out_of_order += other.out_of_order;
   duplicates += other.duplicates;
   foreign += other.foreign;
+  stages.Merge(other.stages);
 }
 
 struct alignas(128) Probes::Recorder {
-  explicit Recorder(size_t phases) : results(phases) {}
+  Recorder(size_t phases, uint64_t number) : results(phases) {
+    results.stages = StageSamples(number);
+    results.stages.Reserve();
+  }
   ArrivalResults results;
   std::atomic<uint64_t> delivered{0};
   uint64_t digest = 0;  // of everything read, so that the reading cannot be left out
@@ -154,7 +158,7 @@ Probes::Probes(const Schedule& schedule, uint32_t publishers, QueueOrder order, 
       phase_of_(publishers) {
   for (const PlannedEvent& planned : schedule.events) phase_of_[planned.publisher].push_back(planned.phase);
   MutexLock lock(mutex_);
-  for (uint32_t i = 0; i < threads; ++i) recorders_.push_back(std::make_unique<Recorder>(phase_count_));
+  for (uint32_t i = 0; i < threads; ++i) recorders_.push_back(std::make_unique<Recorder>(phase_count_, i));
 }
 
 Probes::~Probes() = default;
@@ -164,7 +168,7 @@ Probes::Recorder& Probes::ForThisThread() {
   thread_local Recorder* recorder = nullptr;
   if (of_run != run_) {
     MutexLock lock(mutex_);
-    if (taken_ == recorders_.size()) recorders_.push_back(std::make_unique<Recorder>(phase_count_));
+    if (taken_ == recorders_.size()) recorders_.push_back(std::make_unique<Recorder>(phase_count_, taken_));
     recorder = recorders_[taken_++].get();
     of_run = run_;
   }
@@ -175,11 +179,11 @@ Handler Probes::MakeHandler() {
   MutexLock lock(mutex_);
   Order* const order =
       orders_.emplace_back(std::make_unique<Order>(phase_of_.size(), order_, behaviour_)).get();
-  return [this, order](Delivery& delivery) { return OnEvent(*order, delivery.event()); };
+  return [this, order](Delivery& delivery) { return OnEvent(*order, delivery.event(), delivery.stages()); };
 }
 
-Verdict Probes::OnEvent(Order& order, const Event& event) {
-  const TimePoint now = clock_.Now();
+Verdict Probes::OnEvent(Order& order, const Event& event, const StageStamps* stages) {
+  const TimePoint now = stages == nullptr ? clock_.Now() : stages->of(StageMark::kHandled);
   Recorder& recorder = ForThisThread();
   ArrivalResults& results = recorder.results;
   recorder.digest += ReadFields(event.header.kind, event.payload);
@@ -203,13 +207,13 @@ Verdict Probes::OnEvent(Order& order, const Event& event) {
       verdict = Verdict::kReject;
     }
   }
-  Settle(order, header, verdict, now, results);
+  Settle(order, header, verdict, now, stages, results);
   recorder.delivered.store(results.delivered, std::memory_order_release);
   return verdict;
 }
 
 void Probes::Settle(Order& order, const EventHeader& header, Verdict verdict, TimePoint arrival,
-                    ArrivalResults& results) {
+                    const StageStamps* stages, ArrivalResults& results) {
   if (behaviour_.delivery_timeout > Duration::zero() &&
       clock_.Now() - arrival >= behaviour_.delivery_timeout) {
     ++results.late;
@@ -218,12 +222,13 @@ void Probes::Settle(Order& order, const EventHeader& header, Verdict verdict, Ti
   } else if (verdict != Verdict::kAck) {
     ++(verdict == Verdict::kRetry ? results.dead_lettered : results.rejected);
   } else if (order.NoteDelivered(header)) {
-    ArrivalCell& cell =
-        results.cells.At(phase_of_[header.publisher - 1][header.sequence - 1], CategoryOf(header.kind));
+    const uint8_t phase = phase_of_[header.publisher - 1][header.sequence - 1];
+    ArrivalCell& cell = results.cells.At(phase, CategoryOf(header.kind));
     ++cell.delivered;
     cell.response.Record((arrival - header.due).count());
     cell.service.Record((arrival - header.created).count());
     ++results.delivered;
+    if (stages != nullptr) results.stages.Add(*stages, header, arrival, phase > 0);
   }
 }
 

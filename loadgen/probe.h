@@ -14,6 +14,7 @@
 #include "events/router.h"
 #include "loadgen/behaviour.h"
 #include "loadgen/cells.h"
+#include "loadgen/stage_samples.h"
 #include "loadgen/workload/schedule.h"
 
 namespace routebench::loadgen {
@@ -46,12 +47,14 @@ struct ArrivalResults {
   // One of those 64 once more, or an attempt that nothing asked for.
   uint64_t duplicates = 0;
   uint64_t foreign = 0;  // not an event of this run's schedule
+  StageSamples stages;   // of what was delivered
 
   void Merge(const ArrivalResults& other);
 };
 
 // Makes the handlers of a run and merges what they recorded. Each thread that runs handlers records into
-// storage of its own, so that nothing is shared while the run lasts. Recording allocates nothing for the
+// storage of its own, so that nothing is shared while the run lasts. A sampled event has arrived at its last
+// mark (events/stages.h), others when the handler reads the clock. Recording allocates nothing for the
 // first `threads` threads, except to remember events that may come again: failed ones, and all of them where
 // handlers of a subscription run at once or attempts end by a timeout.
 //
@@ -78,9 +81,10 @@ class Probes {
   struct Recorder;  // one thread's
   class Order;      // one subscription's view of the publishers
   Recorder& ForThisThread();
-  Verdict OnEvent(Order& order, const Event& event);
+  // `stages` is null where the event is not sampled.
+  Verdict OnEvent(Order& order, const Event& event, const StageStamps* stages);
   void Settle(Order& order, const EventHeader& header, Verdict verdict, TimePoint arrival,
-              ArrivalResults& results);
+              const StageStamps* stages, ArrivalResults& results);
 
   const uint64_t run_;  // tells this object's recorders from those of an earlier one at the same address
   const Clock& clock_;

@@ -19,6 +19,7 @@
 #include "loadgen/behaviour.h"
 #include "loadgen/input.h"
 #include "loadgen/message_socket.h"
+#include "loadgen/options_stages.h"
 #include "loadgen/specs.h"
 #include "loadgen/workload/rules.h"
 
@@ -113,6 +114,7 @@ class LocalReceiver final : public Receiver {
     report.set_retries(results.retries);
     report.set_unfinished(results.unfinished);
     report.set_responses(results.responses);
+    results.stages.ToRecord(report.mutable_stages());
     for (size_t phase = 0; phase < schedule_.phases.size(); ++phase) {
       for (size_t c = 0; c < kCategoryCount; ++c) {
         const ArrivalCell& arrived = results.cells.At(phase, static_cast<Category>(c));
@@ -251,14 +253,17 @@ absl::Status ServeReceiver(int control) {
   ReceiverPlan message;
   if (absl::Status status = ReceiveMessage(control, kStartPatience, &message); !status.ok()) return status;
   const absl::StatusOr<Schedule> schedule = ReadSchedule(*message.mutable_plan());
+  const StageInjection injection = InjectionOf(message.plan());
+  InjectingHooks hooks(injection);
+  RouterOptions options = RouterOptionsOf(message.plan());
+  options.stage_hooks = injection.empty() ? nullptr : &hooks;
   absl::StatusOr<std::unique_ptr<Backend>> backend = absl::UnknownError("");
   absl::StatusOr<std::unique_ptr<Receiver>> receiver = absl::UnknownError("");
   ReceiverReady ready;
   if (!schedule.ok()) {
     ready.set_error(std::string(schedule.status().message()));
   } else if (backend = OpenBackend(message.plan().backend(), {message.endpoint(), message.token_file()},
-                                   "loadgen-receiver", RouterOptionsOf(message.plan()),
-                                   GuaranteeOf(message.plan()));
+                                   "loadgen-receiver", std::move(options), GuaranteeOf(message.plan()));
              !backend.ok()) {
     ready.set_error(std::string(backend.status().message()));
   } else if (receiver = ReceiveHere(**backend, message.plan(), *schedule, message.run_id()); !receiver.ok()) {

@@ -30,6 +30,7 @@ Duration NanosOf(uint64_t nanos) { return Duration(static_cast<int64_t>(nanos));
 RouterOptions RouterOptionsOf(const record::RunPlan& plan) {
   RouterOptions options;
   options.handler_threads = plan.handler_threads();
+  options.stage_sampling = plan.stage_sampling();
   options.routing.balancing = ParseBalancing(plan.balancer()).value_or(options.routing.balancing);
   return options;
 }

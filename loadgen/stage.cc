@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "loadgen/options_stages.h"
 #include "loadgen/specs.h"
 
 namespace routebench::loadgen {
@@ -15,7 +16,8 @@ absl::Status StartDaemon(const RunOptions& options, const record::RunPlan& plan,
   if (!eventd.ok()) return eventd.status();
   auto daemon = DaemonProcess::Start(*eventd, {.transport = TransportOf(plan.backend()),
                                                .balancer = plan.balancer(),
-                                               .keeps_names = GuaranteeOf(plan) == Guarantee::kAtLeastOnce});
+                                               .keeps_names = GuaranteeOf(plan) == Guarantee::kAtLeastOnce,
+                                               .stage_injection = ToText(InjectionOf(plan))});
   if (daemon.ok()) stage.daemon = *std::move(daemon);
   return daemon.status();
 }
@@ -28,6 +30,7 @@ DaemonAddress AddressOf(const RunOptions& options, Stage& stage) {
 
 absl::Status StartPublishing(const record::RunPlan& plan, const DaemonAddress& daemon, Stage& stage) {
   RouterOptions options = RouterOptionsOf(plan);
+  options.stage_hooks = stage.hooks.get();
   const bool requests = plan.exchange() == "request";
   if (plan.outstanding() > 0 && plan.clients() == 0) {
     const double outcomes = requests ? 1 : std::max(1.0, plan.fan_out());
@@ -70,8 +73,10 @@ absl::StatusOr<std::unique_ptr<Receiver>> StartReceiver(const record::RunPlan& p
                                                         const std::string& run_id, Stage& stage) {
   if (!NeedsDaemon(plan.backend())) return ReceiveHere(*stage.publishing, plan, schedule, run_id);
   if (!plan.same_process()) return ReceiveInProcess(plan, daemon, run_id);
+  RouterOptions options = RouterOptionsOf(plan);
+  options.stage_hooks = stage.hooks.get();
   auto receiving =
-      OpenBackend(plan.backend(), daemon, "loadgen-receiver", RouterOptionsOf(plan), GuaranteeOf(plan));
+      OpenBackend(plan.backend(), daemon, "loadgen-receiver", std::move(options), GuaranteeOf(plan));
   if (!receiving.ok()) return receiving.status();
   stage.receiving = *std::move(receiving);
   return ReceiveHere(*stage.receiving, plan, schedule, run_id);
@@ -88,6 +93,8 @@ std::string Stage::Trouble() {
 
 absl::Status StartStage(const RunOptions& options, const record::RunPlan& plan, const Schedule& schedule,
                         const std::string& run_id, Stage& stage) {
+  if (const StageInjection injection = InjectionOf(plan); !injection.empty())
+    stage.hooks = std::make_unique<InjectingHooks>(injection);
   if (NeedsDaemon(plan.backend()) && options.endpoint.empty()) {
     if (absl::Status status = StartDaemon(options, plan, stage); !status.ok()) return status;
   }

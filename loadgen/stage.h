@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "analysis/record/run_record.h"
 #include "events/dispatch/thread_timers.h"
+#include "events/stage_injection.h"
 #include "loadgen/asker.h"
 #include "loadgen/backend_factory.h"
 #include "loadgen/daemon_process.h"
@@ -24,6 +25,7 @@ namespace routebench::loadgen {
 
 // In the order in which it is started; destroyed in the reverse one. Not thread-safe.
 struct Stage {
+  std::unique_ptr<InjectingHooks> hooks;  // null: nothing is injected
   std::unique_ptr<DaemonProcess> daemon;  // null: none of our own
   std::unique_ptr<Backend> publishing;
   std::unique_ptr<Backend> receiving;  // null: the publishing one, or another process

@@ -11,6 +11,7 @@
 #include "analysis/record/clients.h"
 #include "analysis/record/metrics.h"
 #include "analysis/record/run_record.h"
+#include "analysis/record/stages.h"
 
 namespace routebench::record {
 namespace {
@@ -45,6 +46,8 @@ void AddReceiving(const RunPlan& plan, Json& json) {
   AddCount(json, "delivery_timeout_ns", plan.subscription().delivery_timeout_ns());
   AddCount(json, "expire_after_ns", plan.expire_after_ns());
   AddText(json, "breaker", plan.breaker());
+  AddCount(json, "stage_sampling", plan.stage_sampling());
+  AddText(json, "injected", InjectionText(plan));
 }
 
 void AddPlan(const RunPlan& plan, Json& json) {
@@ -126,6 +129,22 @@ void AddMetrics(const RunRecord& record, Json& json) {
   }
 }
 
+void AddStages(const RunRecord& record, Json& json) {
+  const StageTable table = TabulateStages({&record});
+  if (table.empty()) return;
+  json["stage_deliveries"] = table.deliveries;
+  json["stage_violations"] = table.violations;
+  json["stage_response_difference_share"] = table.difference;
+  json["stage_response_difference_error_share"] = table.standard_error;
+  for (const StageBand& band : table.bands) {
+    json[absl::StrCat("stage_samples_", band.name)] = band.samples;
+    if (!band.known()) continue;
+    for (size_t i = 0; i < table.stages.size(); ++i) {
+      json[absl::StrCat("stage_", table.stages[i], "_", band.name, "_ns")] = band.mean_ns[i];
+    }
+  }
+}
+
 void AddProcess(const ProcessUsage& process, const std::string& name, Json& json) {
   json[name + "_pid"] = process.pid();
   const auto add = [&](bool known, const char* key, uint64_t value) {
@@ -180,6 +199,7 @@ std::string RunToJson(const RunRecord& record) {
   json["delivered"] = part.delivered;
   json["missing"] = part.missing();
   AddMetrics(record, json);
+  AddStages(record, json);
   AddExchange(record, part, json);
   AddBooks(record.books(), json);
   if (record.has_wire()) {

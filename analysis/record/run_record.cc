@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analysis/record/histogram.h"
+#include "analysis/record/stages.h"
 
 namespace routebench::record {
 namespace {
@@ -237,6 +238,7 @@ absl::Status CheckRunRecord(const RunRecord& record) {
   for (const Cell& cell : record.cells()) {
     if (absl::Status status = CheckCell(cell); !status.ok()) return status;
   }
+  if (absl::Status status = CheckStages(record.stages()); !status.ok()) return status;
   return CheckBooks(record.books());
 }
 

@@ -8,6 +8,7 @@
 #include "analysis/record/clients.h"
 #include "analysis/record/format.h"
 #include "analysis/record/metrics.h"
+#include "analysis/record/stages.h"
 
 namespace routebench::record {
 namespace {
@@ -168,6 +169,25 @@ void AddCosts(const RunRecord& record, const std::vector<Metric>& metrics, std::
   }
 }
 
+std::string BandText(const StageBand& band, size_t stage) {
+  if (!band.known()) return "too few";
+  return absl::StrFormat("%s (%.1f %%)", FormatNanos(band.mean_ns[stage]), band.share(stage) * 100);
+}
+
+void AddStages(const RunRecord& record, std::string& text) {
+  const StageTable table = TabulateStages({&record});
+  if (table.empty()) return;
+  AddLine(text, "stages", SamplingText(table));
+  const auto add_row = [&](const std::string& until, const std::string& middle, const std::string& tail) {
+    AddLine(text, "", absl::StrFormat("%-9s %18s %18s", until, middle, tail));
+  };
+  add_row("until", "around p50", "around p99");
+  for (size_t i = 0; i < table.stages.size(); ++i) {
+    add_row(table.stages[i], BandText(table.bands[0], i), BandText(table.bands[1], i));
+  }
+  add_row("samples", FormatCount(table.bands[0].samples), FormatCount(table.bands[1].samples));
+}
+
 }  // namespace
 
 std::string RenderSummary(const RunRecord& record) {
@@ -175,10 +195,13 @@ std::string RenderSummary(const RunRecord& record) {
   std::string text = Heading(record.plan());
   AddLoad(record.plan(), text);
   AddAsked(record.plan(), text);
+  if (const std::string injected = InjectionText(record.plan()); !injected.empty())
+    AddLine(text, "CAUTION", absl::StrCat("not a real run. ", injected));
   AddEvents(record, metrics, text);
   AddFailing(record.books(), text);
   AddExchange(record, metrics, text);
   AddLatency(metrics, text);
+  AddStages(record, text);
   for (const auto& [heading, line] : ClientLines(record)) AddLine(text, heading.c_str(), line);
   AddCosts(record, metrics, text);
   const std::vector<std::string> reasons = InvalidReasons(record);

@@ -114,11 +114,25 @@ absl::StatusOr<CellReport> CompareArms(const Cell& cell, const std::string& a, c
   report.response = ResponseCurve(cell, a, b);
   report.reading = diagnosis::ReadFirst(ValidRecords(cell, a), ValidRecords(cell, b));
   report.reading_text = ReadingText(report);
+  for (const std::string& arm : {a, b})
+    report.stages.push_back(record::TabulateStages(ValidRecords(cell, arm)));
   for (const Run& run : cell.runs) {
     if (run.valid() || (run.arm != a && run.arm != b)) continue;
     report.invalid.push_back({run.path, run.arm, absl::StrJoin(run.invalid, "; ")});
   }
   return report;
+}
+
+// Such runs test the instrument: nobody should take them for real ones.
+std::set<std::string> InjectionNotes(const Cell& cell) {
+  std::set<std::string> notes;
+  for (const Run& run : cell.runs) {
+    const std::string injected = record::InjectionText(run.record.plan());
+    if (!injected.empty())
+      notes.insert(absl::StrCat(cell.name, ": runs of ", run.record.plan().backend(), " are not real ones. ",
+                                injected));
+  }
+  return notes;
 }
 
 bool IsPlanned(const Cell& cell) {
@@ -200,6 +214,7 @@ absl::StatusOr<Report> BuildReport(std::vector<Run> runs, const std::string& bas
   for (const Cell& cell : *cells) {
     if (absl::Status status = CheckPrimary(cell); !status.ok()) return status;
     const std::vector<std::string> arms = ArmsOf(cell, baseline);
+    for (const std::string& note : InjectionNotes(cell)) report.notes.push_back(note);
     if (arms.size() < 2) {
       report.notes.push_back(absl::StrCat(cell.name, " is left out: it was run with ",
                                           arms.empty() ? "the null backend only" : arms.front() + " only"));

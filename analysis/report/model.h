@@ -12,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "analysis/diagnosis/first_reading.h"
 #include "analysis/record/metrics.h"
+#include "analysis/record/stages.h"
 #include "analysis/report/runs.h"
 #include "analysis/stats/verdict.h"
 
@@ -79,6 +80,7 @@ struct CellReport {
   diagnosis::Reading reading;
   std::string reading_text;
   std::vector<InvalidRun> invalid;
+  std::vector<record::StageTable> stages;  // of A, B: all valid runs of an arm together
 };
 
 struct Report {

@@ -1,4 +1,5 @@
 // The forms that other programs read: JSON and CSV.
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -59,6 +60,26 @@ Json ToJson(const Books& books) {
               {"losses", books.losses}};
 }
 
+Json ToJson(const record::StageTable& table, const std::string& arm) {
+  Json json{{"arm", arm},
+            {"one_in", table.one_in},
+            {"deliveries", table.deliveries},
+            {"response_difference", table.difference},
+            {"response_difference_error", table.standard_error}};
+  json["bands"] = Json::array();
+  for (const record::StageBand& band : table.bands) {
+    Json entry{{"around", band.name}, {"samples", band.samples}, {"response_ns", nullptr}};
+    entry["stages"] = Json::array();
+    if (band.known()) entry["response_ns"] = band.response_ns;
+    for (size_t i = 0; i < band.mean_ns.size(); ++i) {
+      entry["stages"].push_back(
+          Json{{"until", table.stages[i]}, {"mean_ns", band.mean_ns[i]}, {"share", band.share(i)}});
+    }
+    json["bands"].push_back(std::move(entry));
+  }
+  return json;
+}
+
 Json ToJson(const CellReport& cell) {
   Json json;
   json["cell"] = cell.name;
@@ -82,6 +103,11 @@ Json ToJson(const CellReport& cell) {
   for (const CurvePoint& point : cell.response) {
     json["response"].push_back(
         Json{{"quantile", point.quantile}, {"a_ns", OrNull(point.a_ns)}, {"b_ns", OrNull(point.b_ns)}});
+  }
+  json["stages"] = Json::array();
+  for (size_t arm = 0; arm < cell.stages.size(); ++arm) {
+    if (cell.stages[arm].empty()) continue;
+    json["stages"].push_back(ToJson(cell.stages[arm], arm == 0 ? cell.a : cell.b));
   }
   json["reading"] = cell.reading_text;
   json["resources"] = Json::array();
@@ -127,6 +153,28 @@ void AddLine(const CellReport& cell, const Comparison& comparison, const std::st
       "\r\n");
 }
 
+// The mean of one stage in a band, where an arm has it.
+std::optional<double> StageMean(const record::StageTable& table, const std::string& mark, size_t band) {
+  const auto stage = std::find(table.stages.begin(), table.stages.end(), mark);
+  if (stage == table.stages.end() || !table.bands[band].known()) return std::nullopt;
+  return table.bands[band].mean_ns[static_cast<size_t>(stage - table.stages.begin())];
+}
+
+// A line for each stage and band that an arm has, as of any other exploratory metric.
+void AddStageLines(const CellReport& cell, std::string& csv) {
+  if (cell.stages.size() != 2) return;
+  for (const std::string& mark : record::StageMarkNames()) {
+    for (size_t band = 0; band < 2; ++band) {
+      Comparison line;
+      line.metric.name = absl::StrCat("stage_", mark, band == 0 ? "_p50_ns" : "_p99_ns");
+      line.median_a = StageMean(cell.stages[0], mark, band);
+      line.median_b = StageMean(cell.stages[1], mark, band);
+      line.note = "mean over the samples around that quantile";
+      if (line.median_a.has_value() || line.median_b.has_value()) AddLine(cell, line, "", csv);
+    }
+  }
+}
+
 }  // namespace
 
 std::string RenderJson(const Report& report) {
@@ -149,6 +197,7 @@ std::string RenderCsv(const Report& report) {
   for (const CellReport& cell : report.cells) {
     for (const Comparison& comparison : cell.comparisons) AddLine(cell, comparison, "", csv);
     for (const auto& [category, comparison] : cell.categories) AddLine(cell, comparison, category, csv);
+    AddStageLines(cell, csv);
   }
   return csv;
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_replace.h"
 #include "analysis/record/format.h"
 #include "analysis/report/renderers.h"
+#include "analysis/report/stage_rows.h"
 #include "analysis/report/text.h"
 
 namespace routebench::report {
@@ -103,6 +104,19 @@ void AddResources(const CellReport& cell, std::string& html) {
   CloseTable(html);
 }
 
+void AddStages(const CellReport& cell, std::string& html) {
+  const std::vector<StageRow> rows = StageRows(cell);
+  if (rows.empty()) return;
+  absl::StrAppend(&html, "<h3>Stages</h3>\n<p>", Escaped(StagesText(cell)), "</p>\n");
+  OpenTable(html, StageColumns(cell));
+  for (const StageRow& row : rows) {
+    absl::StrAppend(&html, "<tr>", Td(row.until));
+    for (const std::string& figure : row.figures) absl::StrAppend(&html, Td(figure));
+    absl::StrAppend(&html, "</tr>\n");
+  }
+  CloseTable(html);
+}
+
 void AddCurve(const CellReport& cell, std::string& html) {
   absl::StrAppend(&html, "<h3>Response by quantile, all valid runs merged</h3>\n");
   OpenTable(html, {"Quantile", cell.a, cell.b});
@@ -127,6 +141,7 @@ void AddCell(const CellReport& cell, std::string& html) {
     absl::StrAppend(&html, "<li>", Escaped(books.arm), ": ", Escaped(BooksText(books)), "</li>\n");
   }
   absl::StrAppend(&html, "</ul>\n");
+  AddStages(cell, html);
   AddCurve(cell, html);
   if (cell.invalid.empty()) return;
   absl::StrAppend(&html, "<h3>Invalid runs, not used</h3>\n<ul>\n");

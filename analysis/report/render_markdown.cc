@@ -4,6 +4,7 @@
 #include "absl/strings/str_replace.h"
 #include "analysis/record/format.h"
 #include "analysis/report/renderers.h"
+#include "analysis/report/stage_rows.h"
 #include "analysis/report/text.h"
 
 namespace routebench::report {
@@ -64,6 +65,18 @@ void AddCurve(const CellReport& cell, std::string& text) {
   }
 }
 
+void AddStages(const CellReport& cell, std::string& text) {
+  const std::vector<StageRow> rows = StageRows(cell);
+  if (rows.empty()) return;
+  const std::vector<std::string> columns = StageColumns(cell);
+  absl::StrAppend(&text, "\n", Escaped(StagesText(cell)), "\n\n");
+  AddRow(text, columns[0], columns[1], columns[2], columns[3], columns[4]);
+  absl::StrAppend(&text, "|---|---:|---:|---:|---:|\n");
+  for (const auto& [until, figures] : rows) {
+    AddRow(text, until, figures[0], figures[1], figures[2], figures[3]);
+  }
+}
+
 void AddResources(const CellReport& cell, std::string& text) {
   absl::StrAppend(&text, "\n", Escaped(cell.reading_text), "\n");
   if (cell.reading.changes.empty()) return;
@@ -85,6 +98,7 @@ void AddCell(const CellReport& cell, std::string& text) {
   for (const Books& books : cell.books) {
     absl::StrAppend(&text, "- ", Escaped(books.arm), ": ", Escaped(BooksText(books)), "\n");
   }
+  AddStages(cell, text);
   AddCurve(cell, text);
   if (cell.invalid.empty()) return;
   absl::StrAppend(&text, "\nInvalid runs, not used:\n\n");

@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "analysis/record/metrics.h"
 #include "analysis/record/run_record.h"
+#include "analysis/record/stages.h"
 
 namespace routebench::report {
 namespace {
@@ -53,6 +54,8 @@ std::string Comparable(RunPlan plan) {
   plan.clear_events();
   plan.clear_fan_out();  // follows from the seed's schedule
   plan.clear_wait_policy();
+  plan.clear_injected_delays();  // they are in the name of the arm
+  plan.clear_injected_freezes();
   return plan.SerializeAsString();
 }
 
@@ -119,7 +122,8 @@ absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths)
     auto record = record::ReadRunRecord(file);
     if (!record.ok()) return record.status();
     std::vector<std::string> invalid = record::InvalidReasons(*record);
-    const std::string arm = record->plan().backend();
+    const std::string injected = record::InjectionText(record->plan());
+    const std::string arm = absl::StrCat(record->plan().backend(), injected.empty() ? "" : ", ", injected);
     runs.push_back({file, arm, *std::move(record), std::move(invalid)});
   }
   if (runs.empty()) {

@@ -14,7 +14,7 @@ namespace routebench::report {
 
 struct Run {
   std::string path;
-  std::string arm;  // what is compared: the backend, or the side it was given on
+  std::string arm;  // what is compared: the backend, with what was injected, or the side it was given on
   record::RunRecord record;
   std::vector<std::string> invalid;  // reasons; empty: valid
 
@@ -38,13 +38,13 @@ struct Pair {
   const Run* b = nullptr;
 };
 
-// Reads files, and every *.run below directories, in the order of their paths. The arm is the backend. An
-// error names the file that cannot be trusted, or says that there is no record.
+// Reads files, and every *.run below directories, in the order of their paths. The arm is the backend, with
+// what was injected into it. An error names the file that cannot be trusted, or says that there is no record.
 absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths);
 
 // Cells by name (the campaign's, or the trace's or pattern's). InvalidArgument where runs of one cell must
-// not be compared: other machines, wait policies or plans. Backend, endpoint, processes, seed and the number
-// of events that the seed gave may differ.
+// not be compared: other machines, wait policies or plans. Backend, endpoint, processes, injected delays and
+// freezes, seed and the number of events that the seed gave may differ.
 absl::StatusOr<std::vector<Cell>> GroupIntoCells(std::vector<Run> runs);
 
 // Pairs of valid runs by campaign and block; runs without a campaign in the order of their starts.

@@ -25,6 +25,7 @@
 #include "daemon/transport/unix_socket.h"
 #include "daemon/wire/frames.h"
 #include "events/mutex.h"
+#include "events/stage_injection.h"
 
 namespace routebench::daemon {
 namespace {
@@ -43,6 +44,7 @@ struct Flags {
   RoutingOptions routing;
   int ready_fd = -1;
   int stop_fd = -1;
+  std::string stage_injection;
 };
 
 std::string BalancingNames() {
@@ -103,6 +105,7 @@ void Declare(CLI::App& app, Flags& flags) {
   app.add_option("--stop-fd", flags.stop_fd, "descriptor whose closing, at its other side, stops the daemon")
       ->check(CLI::NonNegativeNumber)
       ->type_name("N");
+  app.add_option("--stage-injection", flags.stage_injection)->group("");  // events/stage_injection.h
   app.set_version_flag("--version", absl::StrFormat("eventd 0.1.0, protocol %u", wire::kProtocolVersion));
 }
 
@@ -182,6 +185,12 @@ int Serve(const Flags& flags, std::ostream& err) {
       return kUsage;
     }
   }
+  const auto injection = ParseStageInjection(flags.stage_injection);
+  if (!injection.ok()) {
+    err << "eventd: --stage-injection: " << std::string(injection.status().message()) << "\n";
+    return kUsage;
+  }
+  InjectingHooks hooks(*injection);
   LineLog log(err, flags.log_level);
   RaiseDescriptorLimit();
   const int signals = BlockStopSignals();
@@ -194,6 +203,7 @@ int Serve(const Flags& flags, std::ostream& err) {
   options.state_directory = flags.state;
   options.limits.max_body_bytes = flags.max_body;
   options.routing = flags.routing;
+  options.stage_hooks = injection->empty() ? nullptr : &hooks;
   options.deserted = [deserted] { eventfd_write(deserted, 1); };
   options.log = [&log](LogLevel level, const std::string& line) { log.Write(level, line); };
   const auto broker = Broker::Start(std::move(options));

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "analysis/report/comparison.h"
+#include "analysis/report/stage_rows.h"
 #include "sample_record.h"
 
 namespace routebench::report {
@@ -63,6 +64,38 @@ void Invalidate(Run& run) {
   run.record.mutable_gates(0)->set_passed(false);
   run.record.mutable_gates(0)->set_finding("too little was offered");
   run.invalid = record::InvalidReasons(run.record);
+}
+
+TEST(BuildReport, TabulatesTheStagesOfEachArm) {
+  Runs runs;
+  for (uint32_t block = 1; block <= 2; ++block) {
+    runs.push_back(MakeRun({.block = block, .stages = true}));
+    runs.push_back(MakeRun({.backend = "daemon:unix", .block = block, .stages = true}));
+  }
+  const auto report = BuildReport(std::move(runs));
+  ASSERT_TRUE(report.ok()) << report.status();
+  const CellReport& cell = report->cells[0];
+  ASSERT_THAT(cell.stages, SizeIs(2));
+  EXPECT_THAT(cell.stages[0].stages, ElementsAre("sent", "routed", "queued", "handled"));
+  EXPECT_THAT(cell.stages[1].stages, ElementsAre("sent", "routed", "queued", "written", "handled"));
+  EXPECT_EQ(cell.stages[0].deliveries, 2000u);
+  EXPECT_NEAR(cell.stages[1].bands[0].share(3), 0.1, 1e-4);
+  const std::vector<StageRow> rows = StageRows(cell);
+  ASSERT_THAT(rows, SizeIs(7));
+  EXPECT_EQ(rows[3].until, "written");
+  EXPECT_EQ(rows[3].figures[0], "-");
+  EXPECT_THAT(rows[3].figures[2], HasSubstr("(10.0 %)"));
+}
+
+TEST(BuildReport, NamesWhatWasInjected) {
+  Runs runs = {MakeRun({}), MakeRun({.backend = "daemon:unix"})};
+  record::InjectedDelay& delay = *runs[1].record.mutable_plan()->add_injected_delays();
+  delay.set_mark("routed");
+  delay.set_delay_ns(20'000);
+  const auto report = BuildReport(std::move(runs));
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_THAT(report->notes,
+              ElementsAre("steady: runs of daemon:unix are not real ones. INJECTED: 20.0 us before routed"));
 }
 
 TEST(BuildReport, FindsASlowerDaemonWorse) {

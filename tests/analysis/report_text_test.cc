@@ -34,8 +34,12 @@ Runs SampleRuns() {
   };
   for (uint32_t block = 1; block <= 12; ++block) {
     const double noise = 1 + 0.01 * static_cast<double>(block % 4);
-    add({.pattern = "mixed", .block = block, .scale = noise});
-    add({.backend = "daemon:unix", .pattern = "mixed", .block = block, .scale = 1.4 * noise * noise});
+    add({.pattern = "mixed", .block = block, .scale = noise, .stages = true});
+    add({.backend = "daemon:unix",
+         .pattern = "mixed",
+         .block = block,
+         .scale = 1.4 * noise * noise,
+         .stages = true});
   }
   for (uint32_t block = 1; block <= 2; ++block) {
     add({.pattern = "spike", .block = block, .planned_blocks = 2, .primary_metric = ""});

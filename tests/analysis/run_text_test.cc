@@ -17,8 +17,9 @@ using ::routebench::testing::MakeRecord;
 using ::testing::HasSubstr;
 
 TEST(RunText, IsTheGoldenOne) {
-  ExpectGolden(RenderSummary(MakeRecord({.backend = "daemon:unix", .lost = 30})), "run_summary.txt");
-  ExpectGolden(RunToJson(MakeRecord({.backend = "daemon:unix", .lost = 30})), "run.json");
+  const RunRecord record = MakeRecord({.backend = "daemon:unix", .lost = 30, .stages = true});
+  ExpectGolden(RenderSummary(record), "run_summary.txt");
+  ExpectGolden(RunToJson(record), "run.json");
 }
 
 TEST(RunToJson, IsFlatWithIntegersAsNumbers) {

@@ -105,6 +105,30 @@ void AddProcess(const SampleRun& run, const char* role, uint32_t pid, double cpu
   process->set_peak_resident_bytes(12 << 20);
 }
 
+void FillStages(const SampleRun& run, RunRecord& record) {
+  constexpr uint64_t kOneIn = 20;
+  record.mutable_plan()->set_stage_sampling(kOneIn);
+  record::StageRecord& stages = *record.mutable_stages();
+  for (const char* const mark : {"due", "sent", "routed", "queued"}) stages.add_marks(mark);
+  const bool daemon = run.backend != "coordinator";
+  if (daemon) stages.add_marks("written");
+  stages.add_marks("handled");
+  for (uint64_t i = 0; i < run.events; i += kOneIn) {
+    const double position = (static_cast<double>(i) + 0.5) / static_cast<double>(run.events);
+    const auto response = static_cast<uint64_t>(20'000 * std::pow(100, position) * run.scale);
+    uint64_t rest = response;
+    for (int stage = 1; stage + 1 < stages.marks_size(); ++stage) {
+      stages.add_stage_ns(response / 10);
+      rest -= response / 10;
+    }
+    stages.add_stage_ns(rest);
+    stages.set_deliveries(stages.deliveries() + 1);
+    const auto nanos = static_cast<double>(response);
+    stages.set_response_sum_ns(stages.response_sum_ns() + nanos);
+    stages.set_response_sum_of_squares(stages.response_sum_of_squares() + nanos * nanos);
+  }
+}
+
 }  // namespace
 
 RunRecord MakeRecord(const SampleRun& run) {
@@ -135,6 +159,7 @@ RunRecord MakeRecord(const SampleRun& run) {
     gate->set_passed(true);
     gate->set_finding("as it should be");
   }
+  if (run.stages) FillStages(run, record);
   if (run.block > 0) {
     record::CampaignPlace* place = record.mutable_campaign();
     place->set_campaign("sample");

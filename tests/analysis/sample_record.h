@@ -18,6 +18,7 @@ struct SampleRun {
   double scale = 1;          // of every latency and of the CPU
   uint64_t events = 20'000;  // half of them filesystem, half database; one delivery each
   uint64_t lost = 0;         // filesystem deliveries that never came
+  bool stages = false;       // every 20th delivery was sampled; a tenth of its response is before "sent"
 };
 
 // Latencies are spread evenly in the logarithm from 20 us to 2 ms, times `scale`. Passes CheckRunRecord; the

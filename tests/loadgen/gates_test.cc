@@ -1,5 +1,6 @@
 #include "loadgen/gates.h"
 
+#include <algorithm>
 #include <map>
 #include <string>
 
@@ -72,6 +73,19 @@ class GatesTest : public ::testing::Test {
   OfferResults offers_{2};
   record::RunRecord record_;
 };
+
+TEST_F(GatesTest, StagesMustBeWholeWhereThereAreAny) {
+  EXPECT_TRUE(Failures().empty());
+  record_.mutable_stages()->set_deliveries(10);
+  EXPECT_TRUE(Failures().empty());
+  EXPECT_EQ(std::count_if(record_.gates().begin(), record_.gates().end(),
+                          [](const record::Gate& gate) { return gate.name() == "stages"; }),
+            1);
+  record_.mutable_stages()->set_violations(1);
+  EXPECT_EQ(Failures().count("stages"), 1u);
+  record_.mutable_stages()->set_deliveries(0);
+  EXPECT_EQ(Failures().count("stages"), 1u);
+}
 
 TEST_F(GatesTest, AGoodRunIsValid) { EXPECT_TRUE(Failures().empty()); }
 

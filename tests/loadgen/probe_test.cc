@@ -66,6 +66,32 @@ TEST_F(ProbeTest, RecordsResponseFromTheDueTimeAndServiceFromTheSend) {
   EXPECT_EQ(cell.service.max(), 100'000);
 }
 
+TEST_F(ProbeTest, ASampledEventArrivesAtItsLastMarkAndItsStagesSumToTheResponse) {
+  const Handler handler = probes_.MakeHandler();
+  const auto hand = [&](uint64_t sequence, Duration sent) {
+    const Event event = EventOf(1, sequence);
+    StageStamps stages;
+    stages.nanos.fill(StageStamps::kNone);
+    stages.Set(StageMark::kDue, event.header.due);
+    stages.Set(StageMark::kSent, event.header.due + sent);
+    stages.Set(StageMark::kHandled, event.header.due + microseconds(30));
+    FakeDelivery delivery(event, &stages);
+    EXPECT_EQ(handler(delivery), Verdict::kAck);
+  };
+  hand(1, microseconds(10));  // warm-up
+  hand(3, microseconds(10));
+  hand(4, microseconds(31));  // sent after it was handled
+  const ArrivalResults results = probes_.Results();
+  EXPECT_EQ(CellOf(results, 1).delivered, 2u);
+  EXPECT_EQ(CellOf(results, 1).response.min(), 30'000);
+  EXPECT_EQ(CellOf(results, 1).response.max(), 30'000);
+  EXPECT_EQ(results.stages.violations(), 1u);
+  record::StageRecord stages;
+  results.stages.ToRecord(&stages);
+  EXPECT_EQ(stages.deliveries(), 1u);
+  EXPECT_DOUBLE_EQ(stages.response_sum_ns(), 30'000);
+}
+
 TEST_F(ProbeTest, ThePhaseIsTheSchedules) {
   const Handler handler = probes_.MakeHandler();
   for (uint64_t sequence : {1, 2, 3}) Hand(handler, EventOf(2, sequence));
