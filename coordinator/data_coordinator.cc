@@ -82,7 +82,7 @@ class DataCoordinator::Core final : public ControlPlane::Host, public DeadLetter
     } else {
       const dispatch::WorkerPoolOptions pool{.threads = options_.handler_threads,
                                              .running = options_.handler_threads};
-      pool_ = std::make_shared<WorkerPool>(pool, dispatch::MakeCondVarWait());
+      pool_ = std::make_shared<WorkerPool>(pool, dispatch::MakeWakeUpWait(options_.wait));
       executor_ = pool_;
     }
     control_ = std::make_unique<ControlPlane>(options_.routing, *this, executor_);

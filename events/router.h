@@ -39,6 +39,7 @@
 #include "events/filter.h"
 #include "events/outcome.h"
 #include "events/routing_options.h"
+#include "events/wait.h"
 
 namespace routebench {
 
@@ -182,8 +183,9 @@ struct RouterOptions {
   // Told of every outcome except kDelivered (all of them where report_delivered is set). May be null.
   OutcomeSink outcome_sink;
   bool report_delivered = false;
-  // Threads that run handlers.
+  // Threads that run handlers, and how they wait for events.
   uint32_t handler_threads = 2;
+  WaitPolicy wait = WaitPolicy::kBlock;
   // The coordinator's. A daemon has its own, and its clients take no notice of these.
   RoutingOptions routing;
   // Of so many published events one, chosen by its id, carries the times of its stages (events/stages.h);

@@ -49,16 +49,28 @@ class ThroughReturningDaemon final : public Backend {
   const std::unique_ptr<ReconnectingClient> client_;
 };
 
-absl::StatusOr<std::unique_ptr<Backend>> Connect(DaemonClientOptions options, Guarantee guarantee) {
+// Of the two, the slower to wake would be measured.
+absl::Status CheckWait(const DaemonClientOptions& options, std::optional<WaitPolicy> daemon) {
+  if (daemon == options.router.wait) return absl::OkStatus();
+  return absl::FailedPreconditionError(absl::StrCat(
+      "the daemon at ", options.endpoint, " waits by ",
+      daemon.has_value() ? std::string(Name(*daemon)) : "a policy unknown here", " and this run by ",
+      std::string(Name(options.router.wait)), ": start both with the same --wait"));
+}
+
+absl::StatusOr<std::unique_ptr<Backend>> Connect(const DaemonClientOptions& options, Guarantee guarantee) {
   if (guarantee == Guarantee::kAtLeastOnce) {
     ReconnectingClientOptions reconnecting;
-    reconnecting.client = std::move(options);
+    reconnecting.client = options;
     auto client = ReconnectingClient::Connect(std::move(reconnecting));
     if (!client.ok()) return client.status();
+    absl::Status status = CheckWait(options, (*client)->statistics().daemon_wait);
+    if (!status.ok()) return status;
     return std::make_unique<ThroughReturningDaemon>(*std::move(client));
   }
-  auto client = DaemonClient::Connect(std::move(options));
+  auto client = DaemonClient::Connect(options);
   if (!client.ok()) return client.status();
+  if (absl::Status status = CheckWait(options, (*client)->daemon_wait()); !status.ok()) return status;
   return std::make_unique<ThroughDaemon>(*std::move(client));
 }
 

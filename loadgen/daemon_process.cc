@@ -134,6 +134,7 @@ absl::Status DaemonProcess::Launch(const std::string& executable, const DaemonSe
   std::vector<std::string> arguments = {executable};
   arguments.insert(arguments.end(), listen_.begin(), listen_.end());
   arguments.insert(arguments.end(), {"--ready-fd", "3", "--log-level", "warning"});
+  arguments.insert(arguments.end(), {"--wait", settings.wait});
   if (!settings.balancer.empty()) arguments.insert(arguments.end(), {"--balancing", settings.balancer});
   if (settings.keeps_names) {
     arguments.insert(arguments.end(), {"--state", absl::StrCat(directory_, "/state")});

@@ -23,6 +23,7 @@ struct DaemonSettings {
   std::string balancer;            // empty: its default
   bool keeps_names = false;        // of at-least-once subscriptions, in its private directory
   std::string stage_injection;     // events/stage_injection.h
+  std::string wait = "block";      // a WaitPolicy
 };
 
 // Not thread-safe. The destructor stops the daemon and removes its directory.

@@ -8,6 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "events/payloads/sample.h"
 #include "events/routing_options.h"
+#include "events/wait.h"
+#include "loadgen/backend_factory.h"
 #include "loadgen/flag_reader.h"
 #include "loadgen/options_clients.h"
 #include "loadgen/options_receiving.h"
@@ -201,6 +203,19 @@ void CheckPlaces(const RunOptions& options, FlagReader& reader) {
                                                                options.backend, " has one process anyway"));
 }
 
+// A processor for each thread that never sleeps: else they are in each other's way, and nobody knows how
+// much.
+void CheckWait(const RunOptions& options, FlagReader& reader) {
+  reader.OneOf("--wait", options.wait, {"block", "adaptive", "spin"});
+  if (options.wait != Name(WaitPolicy::kSpin)) return;
+  uint32_t spinning = 1;
+  if (NeedsDaemon(CanonicalBackend(options.backend))) spinning += options.same_process ? 1 : 2;
+  if (options.pacer == "spin") spinning += options.publishers;
+  reader.Require(spinning <= AvailableProcessors(),
+                 absl::StrCat("--wait spin: ", spinning, " threads would spin on ", AvailableProcessors(),
+                              " processors; adaptive looks before it sleeps, too"));
+}
+
 }  // namespace
 
 const std::vector<std::string>& BackendNames() {
@@ -217,6 +232,7 @@ absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
   reader.OneOf("--pattern", options.pattern, Patterns());
   reader.OneOf("--arrivals", options.arrivals, {"even", "poisson"});
   reader.OneOf("--pacer", options.pacer, {"sleep", "spin"});
+  CheckWait(options, reader);
   reader.Require(options.outstanding == 0 || options.backend != "null",
                  "--outstanding needs a backend that delivers, not null");
   reader.Require(options.publishers >= 1 && options.publishers <= 1024, "--publishers: 1 to 1024");
@@ -231,7 +247,7 @@ absl::StatusOr<record::RunPlan> MakePlan(const RunOptions& options) {
   plan.set_publishers(options.publishers);
   SetClients(options, reader, plan);
   plan.set_seed(options.seed);
-  plan.set_wait_policy("block");
+  plan.set_wait_policy(options.wait);
   plan.set_pacer(options.pacer);
   plan.set_same_process(options.same_process);
   plan.set_handler_threads(options.handler_threads);
@@ -266,6 +282,10 @@ void AddRunFlags(CLI::App& app, RunOptions& o) {
   flag(what, "--token-file", o.token_file, "daemon:tcp: the running eventd's token");
   flag(what, "--eventd", o.eventd,
        "daemon: the executable to start [beside loadgen, in the build tree, on PATH]");
+
+  flag(what, "--wait", o.wait,
+       "how every idle thread of the backend waits: block (sleeps at once), adaptive (looks for as long as a "
+       "wake-up takes, then sleeps) or spin (never sleeps) [block]");
 
   const char* load = "Load";
   flag(load, "--pattern", o.pattern, "steady, burst, ramp, spike or mixed [steady]");

@@ -34,6 +34,7 @@ struct RunOptions {
   std::string arrivals = "even";
   uint32_t outstanding = 0;  // closed loop when above 0
   std::string pacer = "sleep";
+  std::string wait = "block";
 
   std::string policy = "block";
   uint64_t capacity = 4096;

@@ -31,6 +31,7 @@ RouterOptions RouterOptionsOf(const record::RunPlan& plan) {
   RouterOptions options;
   options.handler_threads = plan.handler_threads();
   options.stage_sampling = plan.stage_sampling();
+  options.wait = ParseWaitPolicy(plan.wait_policy()).value_or(options.wait);
   options.routing.balancing = ParseBalancing(plan.balancer()).value_or(options.routing.balancing);
   return options;
 }

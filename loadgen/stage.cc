@@ -17,7 +17,8 @@ absl::Status StartDaemon(const RunOptions& options, const record::RunPlan& plan,
   auto daemon = DaemonProcess::Start(*eventd, {.transport = TransportOf(plan.backend()),
                                                .balancer = plan.balancer(),
                                                .keeps_names = GuaranteeOf(plan) == Guarantee::kAtLeastOnce,
-                                               .stage_injection = ToText(InjectionOf(plan))});
+                                               .stage_injection = ToText(InjectionOf(plan)),
+                                               .wait = plan.wait_policy()});
   if (daemon.ok()) stage.daemon = *std::move(daemon);
   return daemon.status();
 }

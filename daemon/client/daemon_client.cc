@@ -1,14 +1,10 @@
 #include "daemon/client/daemon_client.h"
 
-#include <poll.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <deque>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,6 +12,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "daemon/client/calls.h"
+#include "daemon/client/channel_wait.h"
 #include "daemon/client/greeting.h"
 #include "daemon/client/mailbox.h"
 #include "daemon/client/outbox.h"
@@ -103,15 +100,11 @@ class DaemonClient::Core final : public DeadLetters, public std::enable_shared_f
   absl::Status Close(Duration deadline, WorkerPool& pool);
   WireBytes wire_bytes() const { return {outbox_->bytes_sent(), bytes_received_.load()}; }
 
-  // The idle threads'. See SocketWait.
-  void WaitForWork();
-  void WakeOne() { eventfd_write(wake_, 1); }
+  daemon::ChannelWait& wait() { return wait_; }
+  std::optional<WaitPolicy> daemon_wait() const { return daemon_wait_; }
 
  private:
-  enum Polled : uint32_t { kWake, kReadable, kWritable };
-
-  void Poll(int operation, const transport::Pollable& pollable, uint32_t flags, Polled what);
-  void OnReadable();
+  daemon::ChannelWait::Came OnReadable();
   bool ReadFrames();
   bool OnFrame(std::string_view frame);
   bool OnDeliver(std::string_view frame);
@@ -133,13 +126,12 @@ class DaemonClient::Core final : public DeadLetters, public std::enable_shared_f
   const DaemonClientOptions options_;
   const ConnectionHooks hooks_;
   const bool at_least_once_;  // the daemon knows it
+  const std::optional<WaitPolicy> daemon_wait_;
   const std::unique_ptr<Timers> own_timers_;
   Timers& timers_;
   const StageClock stage_clock_;
   const std::unique_ptr<transport::ByteChannel> channel_;
-  const int epoll_;
-  const int wake_;
-  const transport::Pollable writable_;  // the channel's, with the descriptor once more: polled by itself
+  daemon::ChannelWait wait_;
 
   std::array<std::atomic<uint64_t>, kPublishResultCount> answers_{};
   std::atomic<uint64_t> bytes_received_{0};
@@ -152,16 +144,13 @@ class DaemonClient::Core final : public DeadLetters, public std::enable_shared_f
   std::weak_ptr<WorkerPool> pool_;
   daemon::RemoteControl control_;
 
-  // The reader's: of the thread that was given the readable event, until it polls again.
+  // The reader's: of the thread inside OnReadable.
   const std::unique_ptr<FrameReader> in_;
   std::deque<SharedAttributes> defined_;  // by the daemon: number - 1
   size_t defined_bytes_ = 0;
   absl::flat_hash_map<SubscriptionId, std::shared_ptr<Mailbox>> mailboxes_;
   SubscriptionId last_id_ = 0;
   Mailbox* last_mailbox_ = nullptr;  // of last_id_
-  // One thread reads, or writes what another left, after another: epoll hands over, by arming and waking. The
-  // kernel orders the two sides; this counter says so in the language's terms.
-  std::atomic<uint32_t> armed_{0};
   bool outcomes_added_ = false;
   std::string farewell_;  // the daemon's
 
@@ -173,12 +162,12 @@ class DaemonClient::Core final : public DeadLetters, public std::enable_shared_f
   absl::btree_map<SubscriptionId, std::shared_ptr<Mailbox>> living_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Waits for the socket and for wake-ups; what the socket brings is read here.
-class DaemonClient::SocketWait final : public dispatch::IdleWait {
+// The core's wait, which lives as long as a thread that is stuck in a handler.
+class DaemonClient::SharedWait final : public dispatch::IdleWait {
  public:
-  explicit SocketWait(std::shared_ptr<Core> core) : core_(std::move(core)) {}
-  void Wait() override { core_->WaitForWork(); }
-  void WakeOne() override { core_->WakeOne(); }
+  explicit SharedWait(std::shared_ptr<Core> core) : core_(std::move(core)) {}
+  void Wait() override { core_->wait().Wait(); }
+  void WakeOne() override { core_->wait().WakeOne(); }
 
  private:
   const std::shared_ptr<Core> core_;
@@ -190,13 +179,14 @@ DaemonClient::Core::Core(DaemonClientOptions options, ConnectionHooks hooks,
     : options_(std::move(options)),
       hooks_(std::move(hooks)),
       at_least_once_((welcome.features() & wire::kAtLeastOnce) != 0),
+      daemon_wait_(ParseWaitPolicy(welcome.wait_policy())),
       own_timers_(options_.timers == nullptr ? std::make_unique<dispatch::ThreadTimers>() : nullptr),
       timers_(options_.timers == nullptr ? *own_timers_ : *options_.timers),
       stage_clock_(*options_.clock, options_.router.stage_sampling, options_.router.stage_hooks),
       channel_(std::move(channel)),
-      epoll_(epoll_create1(EPOLL_CLOEXEC)),
-      wake_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE)),
-      writable_{dup(channel_->writable().descriptor), channel_->writable().events},
+      wait_(
+          *channel_, options_.router.wait,
+          {.on_readable = [this] { return OnReadable(); }, .on_writable = [this] { outbox_->OnWritable(); }}),
       outcomes_(std::make_shared<daemon::Outcomes>(options_.router.outcome_sink)),
       outbox_(std::make_shared<Outbox>(
           *channel_,
@@ -207,71 +197,38 @@ DaemonClient::Core::Core(DaemonClientOptions options, ConnectionHooks hooks,
               .stages = (welcome.features() & wire::kStageStamps) != 0,
               .remember = options_.router.outcome_sink != nullptr,
               .publish_timeout = options_.router.publish_timeout},
-          *options_.clock, timers_, stage_clock_,
-          [this] { Poll(EPOLL_CTL_MOD, writable_, EPOLLONESHOT, kWritable); })),
+          *options_.clock, timers_, stage_clock_, [this] { wait_.WantWritable(); })),
       control_([this](wire::ClientControl& control,
                       daemon::Calls::OnSuccess done) { return Call(control, std::move(done)); },
                options_.router.max_body_bytes),
-      in_(std::move(reader)) {
-  Poll(EPOLL_CTL_ADD, {wake_, POLLIN}, 0, kWake);
-  Poll(EPOLL_CTL_ADD, {writable_.descriptor, 0}, EPOLLONESHOT, kWritable);
-}
+      in_(std::move(reader)) {}
 
-DaemonClient::Core::~Core() {
-  close(epoll_);
-  close(wake_);
-  close(writable_.descriptor);
-}
-
-void DaemonClient::Core::Poll(int operation, const transport::Pollable& pollable, uint32_t flags,
-                              Polled what) {
-  epoll_event event = {};
-  event.events = static_cast<uint32_t>(pollable.events) | flags;
-  event.data.u32 = what;
-  armed_.fetch_add(1, std::memory_order_release);
-  epoll_ctl(epoll_, operation, pollable.descriptor, &event);
-}
+DaemonClient::Core::~Core() = default;
 
 void DaemonClient::Core::Start(const std::shared_ptr<WorkerPool>& pool) {
   pool_ = pool;
   control_.Start(pool);
-  Poll(EPOLL_CTL_ADD, channel_->readable(), EPOLLONESHOT, kReadable);
+  wait_.Start();
 }
 
 // ---- Receiving
 
-void DaemonClient::Core::WaitForWork() {
-  epoll_event event;
-  if (epoll_wait(epoll_, &event, 1, -1) != 1) return;
-  armed_.load(std::memory_order_acquire);
-  switch (event.data.u32) {
-    case kWake: {
-      eventfd_t count;
-      eventfd_read(wake_, &count);
-      return;
-    }
-    case kReadable:
-      return OnReadable();
-    default:
-      // A hang-up shows here without having been asked for; the reader deals with it.
-      if ((event.events & static_cast<uint32_t>(writable_.events)) != 0) outbox_->OnWritable();
-  }
-}
-
 // One read, and every frame in it; then the next thread may read while this one runs a handler.
-void DaemonClient::Core::OnReadable() {
+daemon::ChannelWait::Came DaemonClient::Core::OnReadable() {
+  using Came = daemon::ChannelWait::Came;
   const IoResult result = in_->Fill(*channel_);
-  if (result.status != IoResult::Status::kDone && result.status != IoResult::Status::kWouldBlock) {
-    return OnEnd(farewell_.empty() ? "the daemon has gone" : farewell_);
+  if (result.status == IoResult::Status::kWouldBlock) return Came::kNothing;
+  if (result.status != IoResult::Status::kDone) {
+    OnEnd(farewell_.empty() ? "the daemon has gone" : farewell_);
+    return Came::kEnd;
   }
   bytes_received_.fetch_add(result.bytes, std::memory_order_relaxed);
   const bool understood = ReadFrames();
   if (std::exchange(outcomes_added_, false)) ScheduleOutcomes();
-  if (!understood) {
-    channel_->Shutdown();
-    return OnEnd("the daemon broke the protocol");
-  }
-  Poll(EPOLL_CTL_MOD, channel_->readable(), EPOLLONESHOT, kReadable);
+  if (understood) return Came::kSomething;
+  channel_->Shutdown();
+  OnEnd("the daemon broke the protocol");
+  return Came::kEnd;
 }
 
 bool DaemonClient::Core::ReadFrames() {
@@ -686,7 +643,7 @@ absl::StatusOr<std::unique_ptr<DaemonClient>> DaemonClient::Connect(DaemonClient
   // One more than run handlers, so that the socket is read even when all of those are stuck.
   const auto pool = std::make_shared<WorkerPool>(
       dispatch::WorkerPoolOptions{.threads = handlers + 1, .running = handlers, .name = "daemon-client"},
-      std::make_unique<SocketWait>(core));
+      std::make_unique<SharedWait>(core));
   core->Start(pool);
   return std::unique_ptr<DaemonClient>(new DaemonClient(core, pool));
 }
@@ -723,5 +680,6 @@ absl::StatusOr<RouterStatistics> DaemonClient::Statistics() { return core_->Stat
 absl::Status DaemonClient::Drain(Duration deadline) { return core_->Drain(deadline, false); }
 absl::Status DaemonClient::Close(Duration deadline) { return core_->Close(deadline, *pool_); }
 WireBytes DaemonClient::wire_bytes() const { return core_->wire_bytes(); }
+std::optional<WaitPolicy> DaemonClient::daemon_wait() const { return core_->daemon_wait(); }
 
 }  // namespace routebench

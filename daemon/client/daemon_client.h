@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "events/clock.h"
@@ -88,10 +89,12 @@ class DaemonClient final : public EventRouter {
 
   // Thread-safe.
   WireBytes wire_bytes() const;
+  // How the daemon waits; nothing where it is of a kind that is not known here.
+  std::optional<WaitPolicy> daemon_wait() const;
 
  private:
   class Core;
-  class SocketWait;
+  class SharedWait;
   DaemonClient(std::shared_ptr<Core> core, std::shared_ptr<dispatch::WorkerPool> pool);
 
   const std::shared_ptr<Core> core_;  // shared with what may outlive the client: stuck handlers

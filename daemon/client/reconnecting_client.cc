@@ -601,7 +601,8 @@ ReconnectingStatistics ReconnectingClient::Core::statistics() const {
           .kept = keeper_.events(),
           .resent = resent_,
           .redeliveries = redeliveries_.load(std::memory_order_relaxed),
-          .wire = {past_wire_.sent + present.sent, past_wire_.received + present.received}};
+          .wire = {past_wire_.sent + present.sent, past_wire_.received + present.received},
+          .daemon_wait = client_ == nullptr ? std::nullopt : client_->daemon_wait()};
 }
 
 // ----

@@ -39,11 +39,12 @@ struct ReconnectingClientOptions {
 };
 
 struct ReconnectingStatistics {
-  uint64_t connections = 0;   // so far
-  uint64_t kept = 0;          // events, right now
-  uint64_t resent = 0;        // events, each time
-  uint64_t redeliveries = 0;  // that were not handed
-  WireBytes wire;             // over all connections
+  uint64_t connections = 0;               // so far
+  uint64_t kept = 0;                      // events, right now
+  uint64_t resent = 0;                    // events, each time
+  uint64_t redeliveries = 0;              // that were not handed
+  WireBytes wire;                         // over all connections
+  std::optional<WaitPolicy> daemon_wait;  // of the present one
 };
 
 // See EventRouter and DaemonClient. What differs:

@@ -22,6 +22,7 @@
 #include "absl/strings/str_format.h"
 #include "daemon/server/descriptors.h"
 #include "daemon/server/loop_timers.h"
+#include "daemon/server/loop_wait.h"
 #include "daemon/server/name_store.h"
 #include "daemon/server/session.h"
 #include "daemon/transport/transport.h"
@@ -83,7 +84,7 @@ class Watched {
 }  // namespace
 
 // A session and its polls. Shared with the handlers of the polls: they outlive a dropped session.
-struct Connection {
+struct Connection final : LookedAt {
   Connection(asio::io_context& loop, const Session::Shared& shared,
              std::unique_ptr<transport::ByteChannel> channel, uint32_t number, pid_t pid,
              std::string_view token)
@@ -103,6 +104,11 @@ struct Connection {
   void AwaitWritable(Handler handler) {
     (output.has_value() ? *output : input).Await(session.channel().writable(), std::move(handler));
   }
+  transport::ByteChannel& channel() override { return session.channel(); }
+  bool OnBytes() override {
+    if (!dropped) on_bytes(*this);
+    return !dropped;
+  }
   void StopPolling() {
     input.Release();
     if (output.has_value()) output->Release();
@@ -111,6 +117,7 @@ struct Connection {
   Session session;
   Watched input;
   std::optional<Watched> output;  // where it is not the same descriptor
+  std::function<void(Connection&)> on_bytes;
   bool dropped = false;
   bool writing = false;           // polled for room
   bool watched = false;           // for a stall
@@ -166,7 +173,7 @@ class Broker::Loop final : public SessionHost {
   void WatchGreetings();
   void Refuse(std::unique_ptr<transport::ByteChannel> channel, pid_t pid, ProtocolError error);
   void ReadNext(const ConnectionPtr& connection);
-  void OnReadable(const ConnectionPtr& connection);
+  void Read(const ConnectionPtr& connection);
   void WriteNext(const ConnectionPtr& connection);
   void WatchForStall(const ConnectionPtr& connection);
   void CheckStall(uint32_t number);
@@ -201,6 +208,7 @@ class Broker::Loop final : public SessionHost {
   EventStore store_;  // outlives the loop, whose last handlers hold sessions, and these events
   asio::io_context io_{1};
   asio::executor_work_guard<asio::io_context::executor_type> busy_{io_.get_executor()};
+  LoopWait wait_;
   std::vector<std::string> endpoints_;
   std::list<Door> doors_;
   const std::unique_ptr<Timers> peer_timers_;
@@ -231,12 +239,14 @@ Broker::Loop::Loop(BrokerOptions options, std::string token, Listeners listeners
                    std::unique_ptr<NameStore> names)
     : options_(std::move(options)),
       token_(std::move(token)),
+      wait_(io_, options_.wait),
       peer_timers_(options_.peer_timers == nullptr ? MakeLoopTimers(io_)
                                                    : PostToLoop(*options_.peer_timers, io_)),
       event_timers_(options_.timers == nullptr ? MakeLoopTimers(io_) : PostToLoop(*options_.timers, io_)),
       names_(std::move(names)),
       exchange_(options_.routing, *options_.clock, *event_timers_, options_.stage_hooks),
-      shared_{exchange_, store_, *this, options_.limits, domain_, read_blocks_, write_blocks_} {
+      shared_{exchange_, store_,       *this,         options_.limits,
+              domain_,   read_blocks_, write_blocks_, Name(options_.wait)} {
   for (auto& listener : listeners) {
     endpoints_.push_back(listener->endpoint());
     doors_.emplace_back(io_, std::move(listener));
@@ -251,7 +261,7 @@ absl::Status Broker::Loop::Start() {
   absl::Status status = names_ == nullptr ? absl::OkStatus() : exchange_.UseNames(*names_);
   if (!status.ok()) return status;
   for (Door& door : doors_) AcceptNext(door);
-  thread_ = std::thread([this] { io_.run(); });
+  thread_ = std::thread([this] { wait_.Run(); });
   return absl::OkStatus();
 }
 
@@ -311,6 +321,9 @@ void Broker::Loop::Admit(transport::Accepted peer, std::string_view token) {
                absl::StrFormat("event=peer_refused pid=%d reason=%s", connection->session.pid(),
                                wire::Name(ProtocolError::kSystem)));
   }
+  connection->on_bytes = [this](Connection& self) {
+    if (const ConnectionPtr found = Find(self.session.number())) Read(found);
+  };
   connections_.emplace(number, connection);
   exchange_.AddPeer(connection->session);
   ungreeted_.emplace_back(std::chrono::steady_clock::now() + options_.limits.stall_timeout, number);
@@ -353,18 +366,16 @@ Broker::Loop::ConnectionPtr Broker::Loop::Find(uint32_t number) const {
 
 void Broker::Loop::ReadNext(const ConnectionPtr& connection) {
   connection->AwaitReadable([this, connection](const error_code& error) {
-    if (!error && !connection->dropped) OnReadable(connection);
+    if (error || connection->dropped) return;
+    wait_.Heard(connection);
+    Read(connection);
+    if (!connection->dropped) ReadNext(connection);
   });
 }
 
-void Broker::Loop::OnReadable(const ConnectionPtr& connection) {
+void Broker::Loop::Read(const ConnectionPtr& connection) {
   exchange_.UpdateTime();
-  const Session::MaybeEnd end = connection->session.Read();
-  if (end.has_value()) {
-    Drop(connection, *end);
-  } else {
-    ReadNext(connection);
-  }
+  if (const Session::MaybeEnd end = connection->session.Read(); end.has_value()) Drop(connection, *end);
   CheckDrainers();
 }
 

@@ -35,8 +35,9 @@ struct BrokerOptions {
   // For how long a peer may be silent, in steady_clock's time whatever `clock` says; null: the loop's own.
   Timers* peer_timers = nullptr;
   BrokerLimits limits;
-  RoutingOptions routing;             // valid
-  StageHooks* stage_hooks = nullptr;  // for tests; outlives the broker
+  RoutingOptions routing;                // valid
+  StageHooks* stage_hooks = nullptr;     // for tests; outlives the broker
+  WaitPolicy wait = WaitPolicy::kBlock;  // of the loop
   // The last peer has gone and no other can come: all endpoints were pipes. On the loop's thread; may be
   // null.
   std::function<void()> deserted;

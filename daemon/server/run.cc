@@ -42,6 +42,7 @@ struct Flags {
   std::string log_level = "info";
   double drain_seconds = 5;
   RoutingOptions routing;
+  WaitPolicy wait = WaitPolicy::kBlock;
   int ready_fd = -1;
   int stop_fd = -1;
   std::string stage_injection;
@@ -98,6 +99,18 @@ void Declare(CLI::App& app, Flags& flags) {
         return ParseBalancing(name).has_value() ? std::string() : "not one of " + BalancingNames();
       })
       ->type_name("NAME");
+  app.add_option_function<std::string>(
+         "--wait", [&flags](const std::string& name) { flags.wait = *ParseWaitPolicy(name); },
+         "how it waits for peers: block (sleeps at once), adaptive (looks for as long as a wake-up takes, "
+         "then "
+         "sleeps), spin (never sleeps; takes a processor of its own)")
+      ->default_str(std::string(Name(flags.wait)))
+      ->check([](const std::string& name) {
+        if (!ParseWaitPolicy(name).has_value()) return "not one of block, adaptive, spin";
+        if (ParseWaitPolicy(name) != WaitPolicy::kSpin || AvailableProcessors() > 1) return "";
+        return "spin on the only processor would keep its peers from running";
+      })
+      ->type_name("POLICY");
   app.add_option("--ready-fd", flags.ready_fd,
                  "descriptor that gets \"ready ENDPOINT...\" as soon as it listens")
       ->check(CLI::NonNegativeNumber)
@@ -204,6 +217,7 @@ int Serve(const Flags& flags, std::ostream& err) {
   options.limits.max_body_bytes = flags.max_body;
   options.routing = flags.routing;
   options.stage_hooks = injection->empty() ? nullptr : &hooks;
+  options.wait = flags.wait;
   options.deserted = [deserted] { eventfd_write(deserted, 1); };
   options.log = [&log](LogLevel level, const std::string& line) { log.Write(level, line); };
   const auto broker = Broker::Start(std::move(options));

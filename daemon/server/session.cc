@@ -247,6 +247,7 @@ Session::MaybeError Session::OnHello(const wire::ClientControl& control) {
   welcome->set_session(number());
   welcome->set_publish_window_bytes(shared_.limits.publish_window);
   welcome->set_max_body_bytes(shared_.limits.max_body_bytes);
+  welcome->set_wait_policy(std::string(shared_.wait_policy));
   SendControl(answer);
   shared_.host.OnEstablished(*this);
   return std::nullopt;

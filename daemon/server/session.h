@@ -54,6 +54,7 @@ class Session final : public Peer {
     const wire::TimeDomain& domain;
     transport::BlockPool& read_blocks;
     transport::BlockPool& write_blocks;
+    std::string_view wait_policy;
   };
 
   // `token`: what the greeting must have; empty: the transport knows that the peer is one of us.

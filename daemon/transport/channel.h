@@ -46,6 +46,14 @@ class ByteChannel {
   // Writes as much of `parts` (1 to kMaxParts of them) as there is room for, in order. Never blocks, never
   // raises a signal. After kFailed an unknown prefix has been written: close.
   virtual IoResult Write(absl::Span<const iovec> parts) = 0;
+  // Instead of polling, a reader may look, where that takes no system call (looks() is true). From Look(true)
+  // on it calls HasBytes, and readable() may be silent about what comes (not about the end); after
+  // Look(false) and one Read it is to be relied on again. Of the reader, as Read.
+  virtual bool looks() const { return false; }
+  virtual void Look(bool /*looking*/) {}
+  // Read would not answer kWouldBlock.
+  virtual bool HasBytes() { return false; }
+
   // Ends the stream in both directions; a poll for reading on either side returns. What was written before
   // still reaches the peer; the peer's own writes end at the latest when this channel is destroyed.
   // Thread-safe, idempotent.

@@ -3,6 +3,7 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -13,31 +14,67 @@
 namespace routebench::dispatch {
 namespace {
 
-class CondVarWait final : public IdleWait {
+// Whose threads take part in an exchange inside one process: the one that waits, and the one that publishes.
+constexpr uint32_t kParties = 2;
+
+class WakeUpWait final : public IdleWait {
  public:
+  explicit WakeUpWait(WaitPolicy policy)
+      : looks_(policy != WaitPolicy::kBlock), patience_(policy, kParties) {}
+
   void Wait() override {
+    if (looks_ && !looking_.exchange(true)) {
+      if (LookForWake()) return;
+    }
     MutexLock lock(mutex_);
-    while (wakes_ == 0) condition_.Wait(mutex_);
-    --wakes_;
+    sleepers_.fetch_add(1);
+    while (!TakeWake()) condition_.Wait(mutex_);
+    sleepers_.fetch_sub(1);
   }
 
+  // Everything here is sequentially consistent: of a wake-up and whoever stops looking, or goes to sleep, one
+  // sees the other.
   void WakeOne() override {
-    {
-      MutexLock lock(mutex_);
-      ++wakes_;
-    }
-    condition_.NotifyOne();
+    wakes_.fetch_add(1);
+    if (!looking_.load()) WakeSleeper();
   }
 
  private:
+  bool TakeWake() {
+    uint32_t wakes = wakes_.load();
+    while (wakes > 0 && !wakes_.compare_exchange_weak(wakes, wakes - 1)) {
+    }
+    return wakes > 0;
+  }
+
+  bool LookForWake() {
+    patience_.Begin();
+    bool woken = TakeWake();
+    while (!woken && patience_.LookAgain()) woken = TakeWake();
+    looking_.store(false);
+    // Wake-ups that were left to this thread, and are for others.
+    for (uint32_t left = woken ? wakes_.load() : 0; left > 0; --left) WakeSleeper();
+    return woken;
+  }
+
+  void WakeSleeper() {
+    if (sleepers_.load() == 0) return;
+    { MutexLock lock(mutex_); }
+    condition_.NotifyOne();
+  }
+
+  const bool looks_;
+  Patience patience_;  // of the thread that looks
+  std::atomic<uint32_t> wakes_{0};
+  std::atomic<bool> looking_{false};
+  std::atomic<uint32_t> sleepers_{0};
   Mutex mutex_;
   CondVar condition_;
-  uint32_t wakes_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace
 
-std::unique_ptr<IdleWait> MakeCondVarWait() { return std::make_unique<CondVarWait>(); }
+std::unique_ptr<IdleWait> MakeWakeUpWait(WaitPolicy policy) { return std::make_unique<WakeUpWait>(policy); }
 
 // Shared with the threads, so that one that is stuck in a handler can outlive the pool.
 class WorkerPool::Core {

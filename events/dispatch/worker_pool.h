@@ -7,6 +7,7 @@
 #include <string>
 
 #include "events/clock.h"
+#include "events/wait.h"
 
 namespace routebench::dispatch {
 
@@ -52,8 +53,8 @@ class IdleWait {
   virtual void WakeOne() = 0;
 };
 
-// Waits on a condition variable.
-std::unique_ptr<IdleWait> MakeCondVarWait();
+// Waits for WakeOne and nothing else.
+std::unique_ptr<IdleWait> MakeWakeUpWait(WaitPolicy policy);
 
 struct WorkerPoolOptions {
   uint32_t threads = 2;

@@ -1,4 +1,5 @@
-// The daemon beside its limit, a bare relay of three processes over Unix sockets: one way and round trip.
+// The daemon beside its limits, bare relays of three processes over Unix sockets and shared memory: one way
+// and round trip.
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -21,6 +22,7 @@
 #include "tests/bench/child_process.h"
 #include "tests/bench/event_corpus.h"
 #include "tests/bench/limits/relay.h"
+#include "tests/bench/limits/shm_relay.h"
 #include "tests/bench/pinning.h"
 #include "tests/bench/ratio_reporter.h"
 #include "tests/bench/scale.h"
@@ -140,6 +142,77 @@ void RelayRoundTrip(benchmark::State& state) {
   ReportRoundTrips(state, nanos);
 }
 
+using Ring = SharedRing<kBodyBytes, 512>;  // as much memory as each of the daemon's rings
+
+void ShmRelayOneWay(benchmark::State& state) {
+  for (auto _ : state) {
+    Ring in(RelayWait::kYield);
+    Ring out(RelayWait::kYield);
+    const ChildProcess relay([&] {
+      const Pinned pin(CpuOfMiddle(state));
+      for (;;) {
+        out.Claim() = in.Front();
+        out.Commit();
+        in.Release();
+      }
+    });
+    const TimePoint start = std::chrono::steady_clock::now();
+    const ChildProcess publisher([&] {
+      const Pinned pin(CpuOfEnds(state));
+      for (uint64_t n = 0; n < kEvents; ++n) {
+        in.Claim().fill('x');
+        in.Commit();
+      }
+      pause();
+    });
+    const Pinned pin(CpuOfEnds(state));
+    uint64_t sum = 0;
+    for (uint64_t n = 0; n < kEvents; ++n) {
+      sum += ReadWords(out.Front().data(), kBodyBytes);
+      out.Release();
+    }
+    benchmark::DoNotOptimize(sum);
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  state.SetItemsProcessed(static_cast<int64_t>(state.iterations() * kEvents));
+}
+
+// The relay takes turns: what goes forth comes back before the next.
+void ShmRelayRoundTrip(benchmark::State& state, RelayWait wait) {
+  std::vector<int64_t> nanos;
+  for (auto _ : state) {
+    Ring ask(wait), asked(wait), answer(wait), answered(wait);
+    const auto pass = [](Ring& from, Ring& to) {
+      to.Claim() = from.Front();
+      to.Commit();
+      from.Release();
+    };
+    const ChildProcess relay([&] {
+      const Pinned pin(CpuOfMiddle(state));
+      for (;;) {
+        pass(ask, asked);
+        pass(answer, answered);
+      }
+    });
+    const ChildProcess echo([&] {
+      const Pinned pin(CpuOfEnds(state));
+      for (;;) pass(asked, answer);
+    });
+    const Pinned pin(CpuOfEnds(state));
+    const TimePoint start = std::chrono::steady_clock::now();
+    for (int n = 0; n < kRoundTrips; ++n) {
+      const TimePoint sent = std::chrono::steady_clock::now();
+      ask.Claim().fill('x');
+      ask.Commit();
+      benchmark::DoNotOptimize(ReadWords(answered.Front().data(), kBodyBytes));
+      answered.Release();
+      nanos.push_back((std::chrono::steady_clock::now() - sent).count());
+    }
+    state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+  }
+  ReportRoundTrips(state, nanos);
+}
+
 void AwaitByte(int descriptor) {
   char byte;
   if (read(descriptor, &byte, 1) != 1) std::abort();
@@ -148,8 +221,8 @@ void AwaitByte(int descriptor) {
 // A daemon in a process of its own, the same class as eventd runs, for two peers.
 class Daemon {
  public:
-  Daemon(std::string_view transport, int cpu)
-      : endpoints_(transport, 2), ready_(MakeLink()), process_([&] {
+  Daemon(std::string_view transport, int cpu, WaitPolicy wait)
+      : wait_(wait), endpoints_(transport, 2), ready_(MakeLink()), process_([&] {
           const Pinned pin(cpu);
           Serve();
         }) {
@@ -168,6 +241,7 @@ class Daemon {
     options.token_file = endpoints_.token_file();
     options.name = "bench";
     options.router.handler_threads = 1;
+    options.router.wait = wait_;
     return options;
   }
 
@@ -176,6 +250,7 @@ class Daemon {
     daemon::BrokerOptions options;
     options.listen = endpoints_.listen();
     options.token_file = endpoints_.token_file();
+    options.wait = wait_;
     const auto broker = daemon::Broker::Start(std::move(options));
     if (!broker.ok()) std::abort();
     const std::string& actual = (*broker)->endpoints().front();
@@ -183,6 +258,7 @@ class Daemon {
     for (;;) pause();
   }
 
+  const WaitPolicy wait_;
   testing::TestEndpoints endpoints_;
   const Link ready_;
   const ChildProcess process_;
@@ -211,9 +287,10 @@ void SubscribeReader(EventRouter& router, const std::string& service, Category c
 
 // `kind`: plain bytes as the relay moves them, data from outside (one block of bytes in a typed body), or a
 // row with its changes (many small fields).
-void DaemonOneWay(benchmark::State& state, std::string_view transport, EventKind kind) {
+void DaemonOneWay(benchmark::State& state, std::string_view transport, EventKind kind,
+                  WaitPolicy wait = WaitPolicy::kBlock) {
   for (auto _ : state) {
-    Daemon daemon(transport, CpuOfMiddle(state));
+    Daemon daemon(transport, CpuOfMiddle(state), wait);
     const DaemonClientOptions publishing = daemon.NextPeer();
     const DaemonClientOptions reading = daemon.NextPeer();
     const Link go = MakeLink();
@@ -243,10 +320,11 @@ void DaemonOneWay(benchmark::State& state, std::string_view transport, EventKind
 }
 
 // With plain bytes as the relay moves them, or with a row to ask and a tool's answer.
-void DaemonRoundTrip(benchmark::State& state, std::string_view transport, bool typed) {
+void DaemonRoundTrip(benchmark::State& state, std::string_view transport, bool typed,
+                     WaitPolicy wait = WaitPolicy::kBlock) {
   std::vector<int64_t> nanos;
   for (auto _ : state) {
-    Daemon daemon(transport, CpuOfMiddle(state));
+    Daemon daemon(transport, CpuOfMiddle(state), wait);
     const DaemonClientOptions echoing = daemon.NextPeer();
     const DaemonClientOptions calling = daemon.NextPeer();
     const Link ready = MakeLink();
@@ -298,13 +376,20 @@ void RoundTrip(benchmark::internal::Benchmark* it) {
 }
 
 BENCHMARK(RelayOneWay)->Apply(OneWay);
+BENCHMARK(ShmRelayOneWay)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, shm_bytes, "shm", EventKind::kCustom)->Apply(OneWay);
+BENCHMARK_CAPTURE(DaemonOneWay, shm_adaptive_bytes, "shm", EventKind::kCustom, WaitPolicy::kAdaptive)
+    ->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, bytes, "unix", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, data, "unix", EventKind::kExternalData)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, row, "unix", EventKind::kRecordUpdated)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, tcp_bytes, "tcp", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK_CAPTURE(DaemonOneWay, pipe_bytes, "pipe", EventKind::kCustom)->Apply(OneWay);
 BENCHMARK(RelayRoundTrip)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(ShmRelayRoundTrip, yield, RelayWait::kYield)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(ShmRelayRoundTrip, block, RelayWait::kBlock)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, shm_adaptive_bytes, "shm", false, WaitPolicy::kAdaptive)->Apply(RoundTrip);
+BENCHMARK_CAPTURE(DaemonRoundTrip, adaptive_bytes, "unix", false, WaitPolicy::kAdaptive)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, shm_bytes, "shm", false)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, bytes, "unix", false)->Apply(RoundTrip);
 BENCHMARK_CAPTURE(DaemonRoundTrip, typed, "unix", true)->Apply(RoundTrip);
@@ -337,6 +422,38 @@ int main(int argc, char** argv) {
         .limit = "DaemonOneWay/bytes",
         .counter = "items_per_second",
         .bar = 1.5},
+       {.title = "daemon:shm, 512 plain bytes, one way, beside a bare relay over shared memory",
+        .ours = "DaemonOneWay/shm_bytes",
+        .limit = "ShmRelayOneWay/",
+        .counter = "items_per_second",
+        .bar = 0.4},
+       {.title = "daemon:shm, adaptive, 512 plain bytes, one way, beside a bare relay over shared memory",
+        .ours = "DaemonOneWay/shm_adaptive_bytes",
+        .limit = "ShmRelayOneWay/",
+        .counter = "items_per_second",
+        .bar = 0.4},
+       {.title = "daemon:shm that blocks beside a bare relay over shared memory that blocks, round trip",
+        .ours = "DaemonRoundTrip/shm_bytes",
+        .limit = "ShmRelayRoundTrip/block",
+        .counter = "p50_us",
+        .higher_is_better = false,
+        .bar = 1.3},
+       {.title = "daemon:shm, adaptive, beside a bare relay over shared memory that yields, round trip",
+        .ours = "DaemonRoundTrip/shm_adaptive_bytes",
+        .limit = "ShmRelayRoundTrip/yield",
+        .counter = "p50_us",
+        .higher_is_better = false},
+       {.title = "daemon:shm, adaptive, beside daemon:unix that blocks, round trip",
+        .ours = "DaemonRoundTrip/shm_adaptive_bytes",
+        .limit = "DaemonRoundTrip/bytes",
+        .counter = "p50_us",
+        .higher_is_better = false,
+        .bar = 0.5},
+       {.title = "daemon:unix, adaptive, beside daemon:unix that blocks, round trip",
+        .ours = "DaemonRoundTrip/adaptive_bytes",
+        .limit = "DaemonRoundTrip/bytes",
+        .counter = "p50_us",
+        .higher_is_better = false},
        {.title = "daemon:shm beside daemon:unix, 512 plain bytes, round trip",
         .ours = "DaemonRoundTrip/shm_bytes",
         .limit = "DaemonRoundTrip/bytes",

@@ -35,8 +35,10 @@ const std::vector<BackendFixture>& Backends();
 
 // The one that this run of the program tests (--backend=NAME).
 const BackendFixture& BackendUnderTest();
-// False: there is no such backend.
-bool SelectBackend(std::string_view name);
+// How its threads wait.
+WaitPolicy WaitUnderTest();
+// NAME, or NAME,WAIT. False: there is no such backend, or no such policy.
+bool SelectBackend(std::string_view argument);
 
 }  // namespace routebench::conformance
 

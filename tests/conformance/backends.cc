@@ -8,6 +8,7 @@ namespace routebench::conformance {
 namespace {
 
 const BackendFixture* selected = nullptr;
+WaitPolicy selected_wait = WaitPolicy::kBlock;
 
 }  // namespace
 
@@ -23,7 +24,14 @@ const std::vector<BackendFixture>& Backends() {
   return backends;
 }
 
-bool SelectBackend(std::string_view name) {
+bool SelectBackend(std::string_view argument) {
+  const size_t comma = argument.find(',');
+  const std::string_view name = argument.substr(0, comma);
+  if (comma != std::string_view::npos) {
+    const auto wait = ParseWaitPolicy(argument.substr(comma + 1));
+    if (!wait.has_value()) return false;
+    selected_wait = *wait;
+  }
   const std::vector<BackendFixture>& all = Backends();
   const auto found =
       std::find_if(all.begin(), all.end(), [&](const BackendFixture& b) { return b.name == name; });
@@ -33,5 +41,6 @@ bool SelectBackend(std::string_view name) {
 }
 
 const BackendFixture& BackendUnderTest() { return *selected; }
+WaitPolicy WaitUnderTest() { return selected_wait; }
 
 }  // namespace routebench::conformance

@@ -14,6 +14,7 @@ ConformanceTest::ConformanceTest() {
   options.outcome_sink = outcomes_.Sink();
   options.report_delivered = true;
   options.handler_threads = 4;
+  options.wait = WaitUnderTest();
 }
 
 Backend& ConformanceTest::backend() {

@@ -9,6 +9,7 @@ daemon::BrokerOptions OnTime(testing::FakeTime& time, const RouterOptions& route
   daemon::BrokerOptions options;
   options.routing = router.routing;
   options.stage_hooks = router.stage_hooks;
+  options.wait = router.wait;
   options.clock = &time;
   options.timers = &time;
   return options;

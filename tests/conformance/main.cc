@@ -1,4 +1,4 @@
-// conformance_test --backend=NAME [gtest's own flags]
+// conformance_test --backend=NAME[,WAIT] [gtest's own flags]
 #include <cstdio>
 #include <string_view>
 
@@ -11,7 +11,9 @@ int main(int argc, char** argv) {
   const std::string_view argument = argc == 2 ? argv[1] : "";
   if (argument.substr(0, kFlag.size()) != kFlag ||
       !routebench::conformance::SelectBackend(argument.substr(kFlag.size()))) {
-    std::fprintf(stderr, "usage: conformance_test --backend=NAME, NAME one of:");
+    std::fprintf(
+        stderr,
+        "usage: conformance_test --backend=NAME[,WAIT], WAIT a policy of events/wait.h, NAME one of:");
     for (const auto& backend : routebench::conformance::Backends()) {
       std::fprintf(stderr, " %.*s", static_cast<int>(backend.name.size()), backend.name.data());
     }

@@ -66,9 +66,17 @@ std::shared_ptr<Work> Passing(const Gate& gate) {
   });
 }
 
-WorkerPool MakePool(uint32_t threads) { return WorkerPool({threads, threads, "test"}, MakeCondVarWait()); }
+class WorkerPoolTest : public ::testing::TestWithParam<WaitPolicy> {
+ protected:
+  static WorkerPool MakePool(uint32_t threads) {
+    return WorkerPool({threads, threads, "test"}, MakeWakeUpWait(GetParam()));
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Waits, WorkerPoolTest,
+                         ::testing::Values(WaitPolicy::kBlock, WaitPolicy::kAdaptive, WaitPolicy::kSpin),
+                         [](const auto& info) { return std::string(Name(info.param)); });
 
-TEST(WorkerPool, RunsTasksInTheOrderInWhichTheyWereScheduled) {
+TEST_P(WorkerPoolTest, RunsTasksInTheOrderInWhichTheyWereScheduled) {
   Diary diary;
   const Gate gate;
   WorkerPool pool = MakePool(1);
@@ -79,7 +87,7 @@ TEST(WorkerPool, RunsTasksInTheOrderInWhichTheyWereScheduled) {
   EXPECT_THAT(diary.Await(5), ElementsAre(0, 1, 2, 3, 4));
 }
 
-TEST(WorkerPool, ATaskWithMoreToDoRunsAgainAfterWhatElseIsWaiting) {
+TEST_P(WorkerPoolTest, ATaskWithMoreToDoRunsAgainAfterWhatElseIsWaiting) {
   Diary diary;
   const Gate gate;
   WorkerPool pool = MakePool(1);
@@ -95,7 +103,7 @@ TEST(WorkerPool, ATaskWithMoreToDoRunsAgainAfterWhatElseIsWaiting) {
   EXPECT_THAT(diary.Await(5), ElementsAre(100, 1, 2, 101, 102));
 }
 
-TEST(WorkerPool, WhatWaitsAlreadyRunsOnce) {
+TEST_P(WorkerPoolTest, WhatWaitsAlreadyRunsOnce) {
   Diary diary;
   const Gate gate;
   WorkerPool pool = MakePool(1);
@@ -109,7 +117,7 @@ TEST(WorkerPool, WhatWaitsAlreadyRunsOnce) {
   EXPECT_THAT(diary.Await(3), ElementsAre(1, 2, 3));
 }
 
-TEST(WorkerPool, WhatIsScheduledWhileItRunsRunsOnceMoreAndNeverTwiceAtATime) {
+TEST_P(WorkerPoolTest, WhatIsScheduledWhileItRunsRunsOnceMoreAndNeverTwiceAtATime) {
   Diary diary;
   const Gate gate;
   std::atomic<int> inside{0};
@@ -228,7 +236,7 @@ TEST(WorkerPool, WhatAThreadSchedulesWhileItWaitsItRunsItselfAndWakesNobody) {
   EXPECT_EQ(waiter, runner);
 }
 
-TEST(WorkerPool, StopWaitsForWhatRunsAndDropsWhatWaits) {
+TEST_P(WorkerPoolTest, StopWaitsForWhatRunsAndDropsWhatWaits) {
   const Gate gate;
   const auto dropped = MakeWork([] {
     ADD_FAILURE() << "runs after Stop";
@@ -247,7 +255,7 @@ TEST(WorkerPool, StopWaitsForWhatRunsAndDropsWhatWaits) {
   EXPECT_EQ(late.use_count(), 1);
 }
 
-TEST(WorkerPool, StopReturnsOnceTheLastTaskHasEnded) {
+TEST_P(WorkerPoolTest, StopReturnsOnceTheLastTaskHasEnded) {
   const Gate gate;
   WorkerPool pool = MakePool(2);
   for (int i = 0; i < 2; ++i) pool.Schedule(Passing(gate));
@@ -258,7 +266,7 @@ TEST(WorkerPool, StopReturnsOnceTheLastTaskHasEnded) {
   opener.join();
 }
 
-TEST(WorkerPool, AThreadThatIsStuckKeepsItsTaskAliveBeyondThePool) {
+TEST_P(WorkerPoolTest, AThreadThatIsStuckKeepsItsTaskAliveBeyondThePool) {
   const Gate gate;
   Diary diary;
   struct Farewell {
@@ -278,6 +286,20 @@ TEST(WorkerPool, AThreadThatIsStuckKeepsItsTaskAliveBeyondThePool) {
   gate.Open();
   EXPECT_THAT(diary.Await(1), ElementsAre(1));
   EXPECT_EQ(gate.entered(), 1u) << "nothing runs again after Stop";
+}
+
+// Each task needs a thread of its own; and in the end all threads are woken at once.
+TEST_P(WorkerPoolTest, LosesNoWakeUp) {
+  for (int round = 0; round < 200; ++round) {
+    WorkerPool pool = MakePool(4);
+    for (int i = 0; i < 5; ++i) {
+      const Gate gate;
+      for (int task = 0; task < 4; ++task) pool.Schedule(Passing(gate));
+      ASSERT_TRUE(gate.AwaitEntered(4)) << "round " << round;
+      gate.Open();
+    }
+    ASSERT_TRUE(pool.Stop(testing::kPatience));
+  }
 }
 
 TEST(InlineExecutor, RunsInTheCallUntilThereIsNothingMore) {

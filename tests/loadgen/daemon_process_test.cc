@@ -60,7 +60,7 @@ TEST_F(DaemonProcessTest, StartsWhenItIsReadyAndLeavesNothing) {
   EXPECT_TRUE(NothingLeft());
 }
 
-TEST_F(DaemonProcessTest, IsToldHowToBalanceAndWhereToKeepNames) {
+TEST_F(DaemonProcessTest, IsToldHowToBalanceWhereToKeepNamesAndHowToWait) {
   const std::string script =
       Script("echo \"$@\" > " + (directory_ / "arguments") + "; echo >&3; exec sleep 1000");
   const auto arguments = [&](const DaemonSettings& settings) {
@@ -74,6 +74,7 @@ TEST_F(DaemonProcessTest, IsToldHowToBalanceAndWhereToKeepNames) {
               ::testing::Not(::testing::AnyOf(HasSubstr("--balancing"), HasSubstr("--state"))));
   EXPECT_THAT(arguments({.balancer = "least-connections"}), HasSubstr("--balancing least-connections"));
   EXPECT_THAT(arguments({.keeps_names = true}), HasSubstr("--state " + temporary()));
+  EXPECT_THAT(arguments({.wait = "adaptive"}), HasSubstr("--wait adaptive"));
   EXPECT_TRUE(NothingLeft());
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "events/wait.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "loadgen/workload/schedule.h"
@@ -45,6 +46,19 @@ TEST(OptionsTest, DefaultsMakeARun) {
 
 TEST(OptionsTest, DaemonMeansUnixSockets) {
   EXPECT_EQ(PlanOf({"--backend", "daemon"})->backend(), "daemon:unix");
+}
+
+TEST(OptionsTest, WaitsAsItIsTold) {
+  EXPECT_EQ(PlanOf({"--wait", "adaptive"})->wait_policy(), "adaptive");
+  EXPECT_FALSE(PlanOf({"--wait", "busy"}).ok());
+}
+
+TEST(OptionsTest, NoMoreThreadsSpinThanThereAreProcessors) {
+  const std::string processors = std::to_string(AvailableProcessors());
+  const auto crowded = PlanOf({"--wait", "spin", "--pacer", "spin", "--publishers", processors});
+  EXPECT_THAT(std::string(crowded.status().message()), HasSubstr("would spin"));
+  EXPECT_TRUE(PlanOf({"--wait", "spin"}).ok()) << "one";
+  EXPECT_EQ(PlanOf({"--wait", "spin", "--backend", "daemon"}).ok(), AvailableProcessors() >= 3);
 }
 
 TEST(OptionsTest, EveryFlagHasItsPlaceInThePlan) {

@@ -45,6 +45,9 @@ class ShmChannel final : public ByteChannel {
 
   IoResult Read(char* out, size_t size) override;
   IoResult Write(absl::Span<const iovec> parts) override;
+  bool looks() const override { return true; }
+  void Look(bool looking) override;
+  bool HasBytes() override { return met_.load(std::memory_order_acquire) && reader_->HasMore(); }
   void Shutdown() override;
   Pollable readable() const override { return more_.pollable(); }
   Pollable writable() const override { return room_.pollable(); }
@@ -76,6 +79,8 @@ class ShmChannel final : public ByteChannel {
   std::unique_ptr<shm::Mapping> peer_;
   std::optional<shm::RingWriter> writer_;
   std::optional<shm::RingReader> reader_;
+  bool looking_ = false;  // the reader
+  bool asked_ = true;     // for a bell that may still be heard
   int idle_more_ = 0;
   int idle_room_ = 0;
 };
@@ -188,17 +193,23 @@ IoResult ShmChannel::Read(char* out, size_t size) {
     bytes += moved.bytes;
     if (moved.ring) shm::Ring(room_socket_.get());
     if (moved.broken) return Broken();
+    if (looking_ && bytes > 0) break;
     if (bytes == size) {
       // Whatever is there or comes may have no bell that is still to be heard: nothing has been asked for.
       more_.KeepReady();
       break;
     }
     // In this order: a ring that belongs to what comes from now on is not drained.
-    const Doorbell::Drained drained = more_.Drain();
-    gone = gone || drained == Doorbell::Drained::kGone;
-    rung = rung || drained == Doorbell::Drained::kRung;
-    if (!reader_->AskForMore()) break;
+    if (bytes == 0 || asked_ || more_.kept_ready()) {
+      const Doorbell::Drained drained = more_.Drain();
+      gone = gone || drained == Doorbell::Drained::kGone;
+      rung = rung || drained == Doorbell::Drained::kRung;
+    }
+    const bool more = looking_ ? gone && reader_->HasMore() : reader_->AskForMore();
+    if (!more) break;
   }
+  asked_ = asked_ && !rung;
+  if (!looking_ && bytes < size) asked_ = true;
   if (bytes > 0) {
     idle_more_ = 0;
     return {.bytes = bytes};
@@ -238,6 +249,11 @@ IoResult ShmChannel::Write(absl::Span<const iovec> parts) {
   if (gone) return {.status = IoResult::Status::kEnd};
   if (rung && ++idle_room_ > kMaxIdleRings) return Broken();
   return {.status = IoResult::Status::kWouldBlock};
+}
+
+void ShmChannel::Look(bool looking) {
+  looking_ = looking;
+  if (looking && met_.load(std::memory_order_acquire)) asked_ = reader_->AskForNothing() && asked_;
 }
 
 void ShmChannel::Shutdown() {

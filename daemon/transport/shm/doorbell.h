@@ -22,6 +22,7 @@ class Doorbell {
   bool Watch(int socket);
   // Ready until Drain, without a ring.
   void KeepReady();
+  bool kept_ready() const { return kept_ready_; }
 
   enum class Drained : uint8_t { kNothing, kRung, kGone };
   // Not ready any more, but for a peer that has gone.

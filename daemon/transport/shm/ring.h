@@ -85,6 +85,12 @@ class BasicRingReader {
   bool seen() const { return left_ > 0 || head_ != tail_; }
   // When nothing is seen: asks to be rung when something comes. True: it has come already, or it is broken.
   bool AskForMore();
+  // Takes it back. True: something has come before, and a bell with it, now or soon.
+  bool AskForNothing();
+  // Read would find something.
+  bool HasMore() const {
+    return seen() || broken_ || peer_->tail.value.load(std::memory_order_acquire) != tail_;
+  }
 
  private:
   bool Refresh(std::memory_order order);

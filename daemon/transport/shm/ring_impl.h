@@ -176,6 +176,12 @@ bool BasicRingReader<Memory>::AskForMore() {
   return !Refresh(std::memory_order_seq_cst) || seen();
 }
 
+template <typename Memory>
+bool BasicRingReader<Memory>::AskForNothing() {
+  Memory::Store(own_->reader_wake.value, 0);
+  return peer_->tail.value.load(std::memory_order_seq_cst) != tail_;
+}
+
 }  // namespace routebench::transport::shm
 
 #endif  // ROUTEBENCH_DAEMON_TRANSPORT_SHM_RING_IMPL_H_
