@@ -25,7 +25,6 @@ namespace {
 
 constexpr size_t kBodyBytes = 512;
 constexpr size_t kCapacity = 16'384;
-constexpr Duration kPatience = std::chrono::seconds(60);
 
 class IdleHooks final : public StageHooks {
  public:
