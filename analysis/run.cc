@@ -59,6 +59,11 @@ struct Options {
   bool json = false;
   bool fail_on_worse = false;
   bool fail_on_inconclusive = false;
+  bool allow_unequal_waits = false;
+
+  report::Waits waits() const {
+    return allow_unequal_waits ? report::Waits::kMayDiffer : report::Waits::kEqual;
+  }
 };
 
 int Fail(const absl::Status& status, std::ostream& err) {
@@ -107,8 +112,9 @@ absl::Status WriteAll(const std::vector<File>& files) {
 }
 
 // The runs of one side, all of one backend, with the side in the name of their arm.
-absl::StatusOr<std::vector<report::Run>> LoadSide(const std::vector<std::string>& paths, const char* side) {
-  auto runs = report::LoadRuns(paths);
+absl::StatusOr<std::vector<report::Run>> LoadSide(const std::vector<std::string>& paths, const char* side,
+                                                  report::Waits waits) {
+  auto runs = report::LoadRuns(paths, waits);
   if (!runs.ok()) return runs.status();
   std::set<std::string> backends;
   for (const report::Run& run : *runs) backends.insert(run.arm);
@@ -121,22 +127,22 @@ absl::StatusOr<std::vector<report::Run>> LoadSide(const std::vector<std::string>
 }
 
 int Compare(const Options& options, std::ostream& out, std::ostream& err) {
-  auto runs = LoadSide(options.a, "A");
+  auto runs = LoadSide(options.a, "A", options.waits());
   if (!runs.ok()) return Fail(runs.status(), err);
-  auto others = LoadSide(options.b, "B");
+  auto others = LoadSide(options.b, "B", options.waits());
   if (!others.ok()) return Fail(others.status(), err);
   const std::string baseline = runs->front().arm;
   std::move(others->begin(), others->end(), std::back_inserter(*runs));
-  const auto report = report::BuildReport(*std::move(runs), baseline);
+  const auto report = report::BuildReport(*std::move(runs), baseline, options.waits());
   if (!report.ok()) return Fail(report.status(), err);
   out << (options.json ? report::RenderJson(*report) : report::RenderTable(*report));
   return ExitCode(*report, options);
 }
 
 int WriteReport(const Options& options, std::ostream& out, std::ostream& err) {
-  auto runs = report::LoadRuns({options.directory});
+  auto runs = report::LoadRuns({options.directory}, options.waits());
   if (!runs.ok()) return Fail(runs.status(), err);
-  const auto report = report::BuildReport(*std::move(runs), options.baseline);
+  const auto report = report::BuildReport(*std::move(runs), options.baseline, options.waits());
   if (!report.ok()) return Fail(report.status(), err);
   std::vector<File> files;
   std::vector<std::string> written;
@@ -187,6 +193,8 @@ void AddGates(CLI::App& command, Options& options) {
   command.add_flag("--fail-on-worse", options.fail_on_worse, "exit 2 when a verdict says that B is worse");
   command.add_flag("--fail-on-inconclusive", options.fail_on_inconclusive,
                    "exit 3 when a planned comparison ends without a verdict");
+  command.add_flag("--allow-unequal-waits", options.allow_unequal_waits,
+                   "compare runs that waited by different policies; the report says so");
 }
 
 CLI::App* AddCompare(CLI::App& app, Options& options) {

@@ -155,6 +155,12 @@ std::string MachineText(const record::Environment& environment) {
                       environment.compiler(), " ", environment.build_type());
 }
 
+bool WaitsDiffer(const Cell& cell) {
+  return std::any_of(cell.runs.begin(), cell.runs.end(), [&](const Run& run) {
+    return run.record.plan().wait_policy() != cell.runs.front().record.plan().wait_policy();
+  });
+}
+
 // How many primary comparisons the plan holds.
 size_t FamilySize(const std::vector<Cell>& cells, const std::string& baseline) {
   size_t size = 0;
@@ -201,20 +207,25 @@ bool Report::worse() const {
   return AnyPrimary(cells, [](Verdict verdict) { return verdict == Verdict::kWorse; });
 }
 
-absl::StatusOr<Report> BuildReport(std::vector<Run> runs, const std::string& baseline) {
+absl::StatusOr<Report> BuildReport(std::vector<Run> runs, const std::string& baseline, Waits waits) {
   if (runs.empty()) return absl::NotFoundError("there is no run record to report on");
   Report report;
   report.machine = MachineText(runs.front().record.environment());
   report.runs = runs.size();
   report.invalid = static_cast<size_t>(
       std::count_if(runs.begin(), runs.end(), [](const Run& run) { return !run.valid(); }));
-  const auto cells = GroupIntoCells(std::move(runs));
+  const auto cells = GroupIntoCells(std::move(runs), waits);
   if (!cells.ok()) return cells.status();
   const size_t family_size = FamilySize(*cells, baseline);
   for (const Cell& cell : *cells) {
     if (absl::Status status = CheckPrimary(cell); !status.ok()) return status;
     const std::vector<std::string> arms = ArmsOf(cell, baseline);
     for (const std::string& note : InjectionNotes(cell)) report.notes.push_back(note);
+    if (WaitsDiffer(cell)) {
+      report.notes.push_back(absl::StrCat(cell.name,
+                                          ": the arms waited by different policies; a difference is of the "
+                                          "policies as much as of the backends"));
+    }
     if (arms.size() < 2) {
       report.notes.push_back(absl::StrCat(cell.name, " is left out: it was run with ",
                                           arms.empty() ? "the null backend only" : arms.front() + " only"));

@@ -101,7 +101,8 @@ struct Report {
 // Compares every arm with the arm `baseline`; where a cell has no such arm, with the first by name. Runs
 // whose arm is "null" are the generator's floor and never compared. Errors are sentences: nothing to compare,
 // or what must not be compared (see runs.h). Same runs, same model.
-absl::StatusOr<Report> BuildReport(std::vector<Run> runs, const std::string& baseline = "coordinator");
+absl::StatusOr<Report> BuildReport(std::vector<Run> runs, const std::string& baseline = "coordinator",
+                                   Waits waits = Waits::kEqual);
 
 }  // namespace routebench::report
 

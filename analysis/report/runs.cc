@@ -64,7 +64,7 @@ std::string Machine(const record::Environment& environment) {
                       " CPUs, kernel ", environment.kernel());
 }
 
-absl::Status CheckComparable(const Run& one, const Run& other) {
+absl::Status CheckComparable(const Run& one, const Run& other, Waits waits) {
   const RunPlan& plan = one.record.plan();
   const std::string machine = Machine(one.record.environment());
   const std::string other_machine = Machine(other.record.environment());
@@ -72,10 +72,11 @@ absl::Status CheckComparable(const Run& one, const Run& other) {
     return Refuse(one, other,
                   absl::StrCat("they ran on different machines (", machine, "; ", other_machine, ")"));
   }
-  if (plan.wait_policy() != other.record.plan().wait_policy()) {
+  if (waits == Waits::kEqual && plan.wait_policy() != other.record.plan().wait_policy()) {
     return Refuse(one, other,
                   absl::StrCat("their wait policies differ (", plan.wait_policy(), ", ",
-                               other.record.plan().wait_policy(), ")"));
+                               other.record.plan().wait_policy(),
+                               "); --allow-unequal-waits compares them all the same"));
   }
   if (Comparable(plan) != Comparable(other.record.plan())) {
     return Refuse(
@@ -114,7 +115,7 @@ absl::StatusOr<std::map<BlockKey, const Run*>> BlocksOf(const Cell& cell, const 
 
 }  // namespace
 
-absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths) {
+absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths, Waits waits) {
   const auto files = FilesOf(paths);
   if (!files.ok()) return files.status();
   std::vector<Run> runs;
@@ -123,7 +124,9 @@ absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths)
     if (!record.ok()) return record.status();
     std::vector<std::string> invalid = record::InvalidReasons(*record);
     const std::string injected = record::InjectionText(record->plan());
-    const std::string arm = absl::StrCat(record->plan().backend(), injected.empty() ? "" : ", ", injected);
+    std::string arm = absl::StrCat(record->plan().backend(), injected.empty() ? "" : ", ", injected);
+    const std::string& wait = record->plan().wait_policy();
+    if (waits == Waits::kMayDiffer && wait != "block") absl::StrAppend(&arm, ", ", wait);
     runs.push_back({file, arm, *std::move(record), std::move(invalid)});
   }
   if (runs.empty()) {
@@ -133,7 +136,7 @@ absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths)
   return runs;
 }
 
-absl::StatusOr<std::vector<Cell>> GroupIntoCells(std::vector<Run> runs) {
+absl::StatusOr<std::vector<Cell>> GroupIntoCells(std::vector<Run> runs, Waits waits) {
   std::map<std::string, Cell> cells;
   for (Run& run : runs) {
     Cell& cell = cells[CellName(run.record)];
@@ -145,7 +148,7 @@ absl::StatusOr<std::vector<Cell>> GroupIntoCells(std::vector<Run> runs) {
   std::vector<Cell> ordered;
   for (auto& [name, cell] : cells) {
     for (const Run& run : cell.runs) {
-      if (absl::Status status = CheckComparable(cell.runs.front(), run); !status.ok()) return status;
+      if (absl::Status status = CheckComparable(cell.runs.front(), run, waits); !status.ok()) return status;
     }
     ordered.push_back(std::move(cell));
   }

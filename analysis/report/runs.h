@@ -38,14 +38,18 @@ struct Pair {
   const Run* b = nullptr;
 };
 
+// Whether runs that waited differently may be compared, on somebody's explicit wish.
+enum class Waits : uint8_t { kEqual, kMayDiffer };
+
 // Reads files, and every *.run below directories, in the order of their paths. The arm is the backend, with
-// what was injected into it. An error names the file that cannot be trusted, or says that there is no record.
-absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths);
+// what was injected into it, and where waits may differ with every policy that is not `block`. An error names
+// the file that cannot be trusted, or says that there is no record.
+absl::StatusOr<std::vector<Run>> LoadRuns(const std::vector<std::string>& paths, Waits waits = Waits::kEqual);
 
 // Cells by name (the campaign's, or the trace's or pattern's). InvalidArgument where runs of one cell must
-// not be compared: other machines, wait policies or plans. Backend, endpoint, processes, injected delays and
-// freezes, seed and the number of events that the seed gave may differ.
-absl::StatusOr<std::vector<Cell>> GroupIntoCells(std::vector<Run> runs);
+// not be compared: other machines, wait policies (unless they may differ) or plans. Backend, endpoint,
+// processes, injected delays and freezes, seed and the number of events that the seed gave may differ.
+absl::StatusOr<std::vector<Cell>> GroupIntoCells(std::vector<Run> runs, Waits waits = Waits::kEqual);
 
 // Pairs of valid runs by campaign and block; runs without a campaign in the order of their starts.
 // InvalidArgument where the two runs of a block had different schedules, or a block has two valid runs of one

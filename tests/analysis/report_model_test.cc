@@ -17,6 +17,7 @@ using ::routebench::testing::MakeRecord;
 using ::routebench::testing::SampleRun;
 using stats::Verdict;
 using Runs = std::vector<Run>;  // inside a test, Run is GoogleTest's
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -266,6 +267,19 @@ TEST(BuildReport, ShowsTheGeneratorsFloorAndDoesNotCompareIt) {
 TEST(BuildReport, ReadsWhichResourceGrew) {
   const auto report = BuildReport(Campaign(12, 1.0));
   EXPECT_THAT(report->cells[0].reading_text, HasSubstr("Largest change per event: CPU of the daemon, +"));
+}
+
+TEST(BuildReport, ComparesUnequalWaitsOnDemandAndSaysSo) {
+  Runs runs = Campaign(12, 1.5);
+  for (auto& run : runs) {
+    if (run.arm != "coordinator") run.record.mutable_plan()->set_wait_policy("adaptive");
+  }
+  EXPECT_THAT(ErrorOf(runs), HasSubstr("--allow-unequal-waits"));
+  const auto report = BuildReport(runs, "coordinator", Waits::kMayDiffer);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_THAT(report->notes, Contains(HasSubstr("waited by different policies")));
+  EXPECT_THAT(BuildReport(Campaign(12, 1.5), "coordinator", Waits::kMayDiffer)->notes,
+              ::testing::Not(Contains(HasSubstr("waited"))));
 }
 
 TEST(BuildReport, RefusesWhatHasNothingToCompare) {
