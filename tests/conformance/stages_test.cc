@@ -139,6 +139,28 @@ TEST_F(StagesConformanceTest, EveryReceiverHasMarksOfItsOwn) {
   DestroyBackend();
 }
 
+TEST_F(StagesConformanceTest, ReceiversAtTheSameTimeShareNoMarks) {
+  if (BackendUnderTest().is_inline) GTEST_SKIP() << "one handler runs after another, inside Publish";
+  options.handler_threads = 3;
+  const Gate gate;
+  const testing::Recorder<const StageStamps*> stamps;
+  for (const char* const service : {"a", "b", "c"}) {
+    AddReceiver({.service = service}, [gate, stamps](Delivery& delivery) {
+      stamps.Add(delivery.stages());
+      gate.Pass();
+      return Verdict::kAck;
+    });
+  }
+  PublishMore(1);
+  ASSERT_TRUE(gate.AwaitEntered(3));
+  std::set<const StageStamps*> different;
+  for (const StageStamps* const one : stamps.Items()) different.insert(one);
+  EXPECT_EQ(different.size(), 3u);
+  EXPECT_EQ(different.count(nullptr), 0u);
+  gate.Open();
+  MustDrain();
+}
+
 TEST_F(StagesConformanceTest, TheIdDecidesWhichEventsAreSampled) {
   constexpr uint64_t kEvents = 200;
   options.stage_sampling = 4;
