@@ -177,14 +177,16 @@ absl::StatusOr<std::unique_ptr<Server>> StartServer(const Broker& broker, const 
 }
 
 [[noreturn]] void Echo(Server& server, const Descriptor& ready) {
-  Party* answering = nullptr;
+  std::atomic<Party*> answering{nullptr};  // the first event may come before Connect has returned
   const std::unique_ptr<Party> party = server.Connect(
       {.sends = Topic::kBack, .receives = Topic::kThere, .listens = true, .at_once = true, .window = 1},
       [&](const Arrived& event) {
-        answering->Send(event.sequence);
+        answering.wait(nullptr);
+        answering.load()->Send(event.sequence);
         return true;
       });
-  answering = party.get();
+  answering.store(party.get());
+  answering.notify_all();
   WriteByte(ready);
   party->AwaitListener();
   party->Receive();
@@ -195,8 +197,9 @@ absl::StatusOr<std::unique_ptr<Server>> StartServer(const Broker& broker, const 
                        const SharedNotes& notes) {
   const size_t warmup = trips / 10;
   Checker checker(notes);
-  Party* asking = nullptr;
-  int64_t sent = 0;
+  // Main's and the listener's in turns; the turn goes through other processes.
+  std::atomic<Party*> asking{nullptr};
+  std::atomic<int64_t> sent{0};
   const std::unique_ptr<Party> party = server.Connect(
       {.sends = Topic::kThere, .receives = Topic::kBack, .listens = true, .at_once = true, .window = 1},
       [&](const Arrived& event) {
@@ -205,7 +208,7 @@ absl::StatusOr<std::unique_ptr<Server>> StartServer(const Broker& broker, const 
         if (checker.seen() > warmup) notes->nanos[checker.seen() - warmup - 1] = now - sent;
         if (checker.seen() == warmup + trips) return false;
         sent = Now();
-        asking->Send(checker.seen() + 1);
+        asking.load()->Send(checker.seen() + 1);
         return true;
       });
   asking = party.get();
