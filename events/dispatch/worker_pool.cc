@@ -52,8 +52,9 @@ class WakeUpWait final : public IdleWait {
     bool woken = TakeWake();
     while (!woken && patience_.LookAgain()) woken = TakeWake();
     looking_.store(false);
-    // Wake-ups that were left to this thread, and are for others.
-    for (uint32_t left = woken ? wakes_.load() : 0; left > 0; --left) WakeSleeper();
+    // Wake-ups that were left to this thread: all of them but one are for others, whether it has had one or
+    // not.
+    for (uint32_t left = wakes_.load(); left > 0; --left) WakeSleeper();
     return woken;
   }
 
